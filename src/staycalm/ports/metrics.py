@@ -1,0 +1,28 @@
+"""Asking a metrics back-end for a number. No data is an answer of its own, never "healthy"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The answer to one query. `value` is set exactly when `kind` is "value"."""
+
+    kind: Literal["value", "no_data", "error"]
+    value: float | None = None
+    sample_count: int = 0
+    freshness_s: float | None = None
+    detail: str = ""
+
+
+class MetricSource(Protocol):
+    """A back-end that evaluates an expression at an instant."""
+
+    name: str
+
+    async def query(self, expression: str, *, at: datetime, timeout_s: float = 5.0) -> Reading:
+        """Return one number, no data, or the error in words; never raises for a bad answer."""
+        ...
