@@ -43,6 +43,21 @@ class Recorded(Generic[E]):
     event: E
 
 
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """A row of the event log for readers that follow many kinds of event and know no class of them."""
+
+    seq: int
+    at: datetime
+    actor: Actor
+    name: str
+    version: int
+    subject: str
+    service: str | None
+    environment: str | None
+    body: dict[str, Any]
+
+
 def revive(cls: type[E], body: dict[str, Any], **columns: str | None) -> E:
     """Return the event from its stored body; unknown fields (written by newer code) are ignored."""
     known = {f.name for f in fields(cls)}

@@ -1,0 +1,188 @@
+"""The database as the edges see it: `await db.write(use_case, …)`, `await db.read(query, …)`."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+
+from staycalm.core.errors import Unavailable
+from staycalm.core.events import Event, Recorded
+from staycalm.kit.clock import Clock
+from staycalm.kit.database.connect import is_sqlite, open_postgres, open_sqlite
+from staycalm.kit.database.executors import Answer, Executor, InlineExecutor, ThreadPool, WriterThread
+from staycalm.kit.database.transaction import ReadTx, Subscriptions, Tx
+from staycalm.kit.ids import Ids
+
+P = ParamSpec("P")
+R = TypeVar("R")
+CommitListener = Callable[[Sequence[Recorded[Event]]], None]
+DEADLOCK_CODES = ("40001", "40P01")
+
+
+def no_subscriptions(_name: str) -> Sequence[tuple[str, int]]:
+    """Nobody listens: what a database has until `app/wiring.py` says otherwise."""
+    return ()
+
+
+class Database:
+    """One database. `write` answers after the commit; `read` never begins a write.
+
+    A use case that raises leaves nothing behind. A database that does not answer raises Unavailable.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        clock: Clock,
+        ids: Ids,
+        *,
+        inline: bool = False,
+        threads: int = 8,
+        busy_timeout_ms: int = 5000,
+    ) -> None:
+        self.url = url
+        self.clock = clock
+        self.ids = ids
+        self.is_sqlite = is_sqlite(url)
+        self.subscriptions: Subscriptions = no_subscriptions
+        self.commit_listeners: list[CommitListener] = []
+        self._lock = threading.RLock()
+        if self.is_sqlite:
+            self.engine = open_sqlite(url, is_writer=True, busy_timeout_ms=busy_timeout_ms)
+            in_memory = url in ("sqlite://", "sqlite:///:memory:")
+            self._read_engine = self.engine if in_memory else open_sqlite(url, is_writer=False)
+            self._readers = threading.local()
+        else:
+            self.engine = self._read_engine = open_postgres(url, pool_size=threads + 4)
+        self._writer: Executor
+        self._reader: Executor
+        if inline:
+            self._writer = InlineExecutor(self._write_batch)
+            self._reader = InlineExecutor(lambda works: [self._answer(self._read_one, w) for w in works])
+        elif self.is_sqlite:
+            self._writer = WriterThread(self._write_batch)
+            self._reader = ThreadPool(self._read_one, 4, "database-reader")
+        else:
+            self._writer = ThreadPool(self._write_one, threads, "database-writer")
+            self._reader = ThreadPool(self._read_one, 4, "database-reader")
+
+    async def write(self, use_case: Callable[Concatenate[Tx, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the use case as one transaction; its result is returned after the commit."""
+        return await self._writer.run(partial(_call, use_case, args, kwargs))
+
+    async def read(self, query: Callable[Concatenate[ReadTx, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the query in one read transaction."""
+        return await self._reader.run(partial(_call, query, args, kwargs))
+
+    def close(self) -> None:
+        """No thread and no connection is left; what was asked for before is committed."""
+        self._writer.close()
+        self._reader.close()
+        self._read_engine.dispose()
+        self.engine.dispose()
+
+    def _tx(self, connection: sa.Connection) -> Tx:
+        return Tx(connection, self.clock.now(), self.ids, self.subscriptions)
+
+    def _write_batch(self, works: list[Callable[[Tx], Any]]) -> list[Answer]:
+        """Run each work under its own savepoint, commit once, answer after the commit."""
+        answers: list[Answer] = []
+        emitted: list[Recorded[Event]] = []
+        try:
+            with self._lock, self.engine.begin() as connection:
+                for work in works:
+                    tx = self._tx(connection)
+                    answers.append(self._answer(self._under_savepoint, tx, work))
+                    emitted.extend(tx.emitted)
+                    self._check_still_open(connection)
+        except sa.exc.DBAPIError as error:
+            failure = _unavailable(error)
+            return [Answer(error=failure) for _ in works]
+        self._tell(emitted)
+        return answers
+
+    def _check_still_open(self, connection: sa.Connection) -> None:
+        """Raise when SQLite gave the whole transaction up by itself, as it does on a full disk."""
+        raw: Any = connection.connection.dbapi_connection
+        if self.is_sqlite and not raw.in_transaction:
+            raise sa.exc.OperationalError("COMMIT", None, sqlite3.OperationalError("the transaction was undone"))
+
+    def _under_savepoint(self, tx: Tx, work: Callable[[Tx], R]) -> R:
+        with tx.savepoint():
+            return work(tx)
+
+    def _write_one(self, work: Callable[[Tx], R]) -> R:
+        for attempt in (1, 2, 3):
+            try:
+                with self.engine.begin() as connection:
+                    tx = self._tx(connection)
+                    result = work(tx)
+                    if tx.emitted:
+                        connection.exec_driver_sql("NOTIFY staycalm")
+                self._tell(tx.emitted)
+                return result
+            except sa.exc.OperationalError as error:
+                # A deadlock's victim did nothing: its whole transaction may run again.
+                if attempt == 3 or getattr(error.orig, "sqlstate", None) not in DEADLOCK_CODES:
+                    raise _unavailable(error) from error
+        raise AssertionError("unreachable")
+
+    def _read_one(self, work: Callable[[ReadTx], R]) -> R:
+        try:
+            with self._reading() as connection, connection.begin():
+                return work(ReadTx(connection, self.clock.now()))
+        except sa.exc.OperationalError as error:
+            raise _unavailable(error) from error
+
+    def _reading(self) -> Any:
+        if not self.is_sqlite or self._read_engine is self.engine:
+            return self._read_engine.connect()
+        kept: sa.Connection | None = getattr(self._readers, "connection", None)
+        if kept is None:
+            kept = self._readers.connection = self._read_engine.connect()
+        return _Kept(kept)
+
+    def _tell(self, emitted: Sequence[Recorded[Event]]) -> None:
+        if emitted:
+            for listener in self.commit_listeners:
+                listener(emitted)
+
+    @staticmethod
+    def _answer(work: Callable[..., R], *args: Any) -> Answer:
+        try:
+            return Answer(value=work(*args))
+        except sa.exc.OperationalError as error:
+            return Answer(error=_unavailable(error))
+        except Exception as error:  # noqa: BLE001 - the boundary: the waiter gets it, other jobs go on
+            return Answer(error=error)
+
+
+class _Kept:
+    """A reader thread keeps its connection: opening one costs more than most queries."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> sa.Connection:
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
+def _call(function: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any], tx: Any) -> R:
+    return function(tx, *args, **kwargs)
+
+
+def _unavailable(error: sa.exc.DBAPIError) -> Unavailable:
+    reason = str(error.orig).splitlines()[0] if error.orig else type(error).__name__
+    return Unavailable(
+        "database-unavailable",
+        f"the database does not take this now: {reason}",
+        next_step="Nothing was changed; try again. If it goes on, look at free disk space and at who locks it.",
+    )

@@ -1,0 +1,131 @@
+"""What a use case is given: one transaction, one instant, and the event log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from staycalm.core.actor import Actor
+from staycalm.core.events import Event, Recorded
+from staycalm.kit.database.tables import counters, deliveries, events
+from staycalm.kit.ids import Ids
+
+Subscriptions = Callable[[str], Sequence[tuple[str, int]]]
+"""Event name -> (subscriber, urgency) pairs; urgency 0 is delivered first."""
+
+
+class ReadTx:
+    """A consistent view of the database at one instant. `now` does not move while it is open."""
+
+    def __init__(self, connection: sa.Connection, now: datetime) -> None:
+        self.connection = connection
+        self.now = now
+
+    @property
+    def dialect(self) -> str:
+        return self.connection.dialect.name
+
+    def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
+        return self.connection.execute(statement, parameters)
+
+    def rows(self, statement: sa.Executable) -> Sequence[sa.Row[Any]]:
+        return self.execute(statement).all()
+
+    def one_or_none(self, statement: sa.Executable) -> sa.Row[Any] | None:
+        return self.execute(statement).first()
+
+    def scalar(self, statement: sa.Executable) -> Any:
+        return self.connection.scalar(statement)
+
+
+class Tx(ReadTx):
+    """One write transaction: everything in it, events included, is committed together or not at all."""
+
+    def __init__(self, connection: sa.Connection, now: datetime, ids: Ids, subscriptions: Subscriptions) -> None:
+        super().__init__(connection, now)
+        self.ids = ids
+        self._subscriptions = subscriptions
+        self.emitted: list[Recorded[Event]] = []
+
+    def emit(self, actor: Actor, event: Event) -> int:
+        """The event is in the log with one delivery per subscriber; returns its seq."""
+        values: dict[str, Any] = {
+            "at": self.now,
+            "name": event.name,
+            "version": event.version,
+            "subject": event.subject,
+            "service": event.service,
+            "environment": event.environment,
+            "actor_kind": actor.kind,
+            "actor_id": actor.id,
+            "actor_name": actor.name,
+            "body": event.body(),
+        }
+        if self.dialect == "postgresql":
+            values["xact"] = sa.func.txid_current()
+        seq = int(self.execute(events.insert().values(values)).inserted_primary_key[0])  # type: ignore[index]
+        wanted = self._subscriptions(event.name)
+        if wanted:
+            self.execute(
+                deliveries.insert(),
+                [
+                    {
+                        "event_seq": seq,
+                        "subscriber": name,
+                        "subject": event.subject,
+                        "urgency": urgency,
+                        "state": "pending",
+                        "due_at": self.now,
+                        "attempts": 0,
+                    }
+                    for name, urgency in wanted
+                ],
+            )
+        self.emitted.append(Recorded(seq, self.now, actor, event))
+        return seq
+
+    def next_number(self, kind: str) -> int:
+        """Return the next number of this kind, from 1; a rolled back transaction gives its number back."""
+        statement = self._insert(counters).values(kind=kind, value=1)
+        statement = statement.on_conflict_do_update(
+            index_elements=["kind"], set_={"value": counters.c.value + 1}
+        ).returning(counters.c.value)
+        return int(self.scalar(statement))
+
+    def guarded_update(self, statement: sa.Update) -> int:
+        """Return how many rows the update hit: 0 means that somebody else was first."""
+        return self.execute(statement).rowcount
+
+    def insert_or_ignore(self, table: sa.Table, values: Mapping[str, Any], *, on: Sequence[str]) -> bool:
+        """Return True when the row was inserted, False when one with the same `on` columns was there."""
+        statement = self._insert(table).values(dict(values)).on_conflict_do_nothing(index_elements=list(on))
+        return self.execute(statement).rowcount > 0
+
+    def upsert(self, table: sa.Table, values: Mapping[str, Any], *, on: Sequence[str]) -> None:
+        """The row with these `on` columns holds `values`."""
+        changed = {key: value for key, value in values.items() if key not in on}
+        statement = self._insert(table).values(dict(values))
+        self.execute(
+            statement.on_conflict_do_update(index_elements=list(on), set_=changed)
+            if changed
+            else statement.on_conflict_do_nothing(index_elements=list(on))
+        )
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """What happens inside is undone when it raises; the transaction goes on."""
+        mark = len(self.emitted)
+        try:
+            with self.connection.begin_nested():
+                yield
+        except BaseException:
+            del self.emitted[mark:]
+            raise
+
+    def _insert(self, table: sa.Table) -> Any:
+        return postgresql.insert(table) if self.dialect == "postgresql" else sqlite.insert(table)

@@ -1,0 +1,19 @@
+"""The HTTP edge: who may call a route, how errors look, how pages are drawn."""
+
+from staycalm.kit.http.access import Db, Guard, Permission, Who, allow, permission_of, public
+from staycalm.kit.http.problems import install_problem_details, problem
+from staycalm.kit.http.views import Views, view
+
+__all__ = [
+    "Db",
+    "Guard",
+    "Permission",
+    "Views",
+    "Who",
+    "allow",
+    "install_problem_details",
+    "permission_of",
+    "problem",
+    "public",
+    "view",
+]

@@ -1,0 +1,69 @@
+"""Pages: Jinja2 templates that live with their domain, drawn with one layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+
+from staycalm.core.durations import format_duration
+from staycalm.kit.clock import Clock
+
+
+def _utc(value: datetime | None) -> str:
+    return value.strftime("%Y-%m-%d %H:%M:%S UTC") if value else ""
+
+
+class Views:
+    """Draws templates named `DOMAIN/FILE.html`, found in that domain's `templates` folder."""
+
+    def __init__(self, folders: Mapping[str, Path], clock: Clock) -> None:
+        loaders: dict[str, jinja2.BaseLoader] = {
+            name: jinja2.FileSystemLoader(folder) for name, folder in folders.items()
+        }
+        self._clock = clock
+        self.environment = jinja2.Environment(
+            loader=jinja2.PrefixLoader(loaders),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+        )
+        self.environment.filters.update(utc=_utc, duration=format_duration, ago=self._ago)
+
+    def _ago(self, value: datetime | None) -> str:
+        if value is None:
+            return "never"
+        seconds = (self._clock.now() - value).total_seconds()
+        return f"{format_duration(seconds)} ago" if seconds >= 0 else f"in {format_duration(-seconds)}"
+
+    def fragment(self, template: str, **context: Any) -> str:
+        """Return the drawn template as text, for a live update."""
+        return self.environment.get_template(template).render(now=self._clock.now(), **context)
+
+    def page(self, request: Request, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
+        """Return the drawn page; `request` and the signed-in `actor` (or None) are in the context."""
+        actor = getattr(request.state, "actor", None)
+        return HTMLResponse(self.fragment(template, request=request, actor=actor, **context), status_code=status)
+
+    def error(self, request: Request, *, status: int, title: str, detail: str, next_step: str) -> HTMLResponse:
+        """Return the error page; 401 leads to the log-in."""
+        return self.page(
+            request,
+            "web/error.html",
+            status=status,
+            status_code=status,
+            title=title,
+            detail=detail,
+            next_step=next_step,
+        )
+
+
+def view(request: Request, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
+    """Return the page drawn by the application's views."""
+    views: Views = request.app.state.views
+    return views.page(request, template, status=status, **context)
