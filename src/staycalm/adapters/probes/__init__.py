@@ -1,0 +1,6 @@
+"""Probes from this machine: HTTP, TCP, and commands that the server's own settings name."""
+
+from staycalm.adapters.probes.adapter import LocalProber
+from staycalm.adapters.probes.settings import ProbesSettings
+
+__all__ = ["LocalProber", "ProbesSettings"]
