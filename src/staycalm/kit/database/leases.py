@@ -28,6 +28,12 @@ def acquire(tx: Tx, name: str, holder: str, *, ttl_s: float) -> int | None:
     return fence
 
 
+def renew(tx: Tx, name: str, holder: str, *, ttl_s: float) -> bool:
+    """Return whether `holder` still had the lease, which now lasts `ttl_s` seconds from now."""
+    statement = leases.update().where(leases.c.name == name, leases.c.holder == holder)
+    return tx.guarded_update(statement.values(until=tx.now + timedelta(seconds=ttl_s))) > 0
+
+
 def release(tx: Tx, name: str, holder: str) -> None:
     """The lease is free, if `holder` had it; its fence is remembered."""
     tx.execute(

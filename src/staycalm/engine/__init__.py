@@ -1,0 +1,1 @@
+"""What makes due rows happen: the loop, the delivery dispatcher, the effect runner, leases. No business rule."""

@@ -1,0 +1,178 @@
+"""Delivering events: in batches, in order per (subscriber, subject), a savepoint and a retry for each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from staycalm.core.actor import SYSTEM, Actor
+from staycalm.core.events import Recorded, revive
+from staycalm.engine.events import DeliveryDied
+from staycalm.kit.database import ReadTx, Tx, log
+from staycalm.kit.database.tables import deliveries, events, subscribers
+from staycalm.kit.subscriptions import Subscription, Subscriptions
+
+logger = logging.getLogger("staycalm.engine.dispatch")
+BATCH = 100
+MAX_ATTEMPTS = 8
+RETRY_CAP_S = 60.0
+
+
+def retry_delay_s(attempts: int) -> float:
+    """Return the pause after the n-th failure: 1, 2, 4 … 60 s."""
+    return min(RETRY_CAP_S, 2.0 ** (attempts - 1))
+
+
+def _heads(known: Sequence[str], now: datetime) -> sa.Select[Any]:
+    """Select deliveries that are due and have no pending elder of the same subscriber and subject."""
+    elder = deliveries.alias("elder")
+    has_elder = sa.exists().where(
+        elder.c.subscriber == deliveries.c.subscriber,
+        elder.c.subject == deliveries.c.subject,
+        elder.c.state == "pending",
+        elder.c.event_seq < deliveries.c.event_seq,
+    )
+    return (
+        sa.select(
+            deliveries.c.id,
+            deliveries.c.subscriber,
+            deliveries.c.attempts,
+            *(events.c[name] for name in log.COLUMNS),
+        )
+        .join(events, events.c.seq == deliveries.c.event_seq)
+        .where(
+            deliveries.c.state == "pending",
+            deliveries.c.due_at <= now,
+            deliveries.c.subscriber.in_(known),
+            ~has_elder,
+        )
+        .order_by(deliveries.c.urgency, deliveries.c.event_seq)
+        .limit(BATCH)
+    )
+
+
+def deliver_batch(tx: Tx, subscriptions: Subscriptions) -> int:
+    """Every delivered event was handled once; returns how many deliveries were tried."""
+    statement = _heads(sorted(subscriptions.by_name), tx.now)
+    if tx.dialect == "postgresql":
+        statement = statement.with_for_update(of=deliveries, skip_locked=True)
+    rows = tx.rows(statement)
+    for row in rows:
+        _deliver_one(tx, subscriptions.by_name[row.subscriber], row)
+    return len(rows)
+
+
+def _deliver_one(tx: Tx, subscription: Subscription, row: Any) -> None:
+    event = revive(
+        subscription.event,
+        dict(row.body),
+        subject=row.subject,
+        service=row.service,
+        environment=row.environment,
+    )
+    actor = Actor(row.actor_kind, row.actor_id, row.actor_name)
+    try:
+        with tx.savepoint():
+            subscription.handler(tx, Recorded(row.seq, row.at, actor, event))
+    except sa.exc.OperationalError:
+        raise
+    except Exception as error:  # the row boundary: one poison row must not stop the others
+        logger.exception("a subscriber failed", extra={"subscriber": subscription.name, "event_seq": row.seq})
+        _record_failure(tx, row, f"{type(error).__name__}: {error}")
+        return
+    tx.execute(
+        deliveries.update()
+        .where(deliveries.c.id == row.id)
+        .values(state="done", due_at=None, attempts=row.attempts + 1, last_error=None)
+    )
+
+
+def _record_failure(tx: Tx, row: Any, reason: str) -> None:
+    attempts = row.attempts + 1
+    is_dead = attempts >= MAX_ATTEMPTS
+    tx.execute(
+        deliveries.update()
+        .where(deliveries.c.id == row.id)
+        .values(
+            state="dead" if is_dead else "pending",
+            due_at=None if is_dead else tx.now + timedelta(seconds=retry_delay_s(attempts)),
+            attempts=attempts,
+            last_error=reason[:2000],
+        )
+    )
+    if is_dead:
+        tx.emit(
+            SYSTEM,
+            DeliveryDied(
+                subject=row.subject,
+                service=row.service,
+                environment=row.environment,
+                subscriber=row.subscriber,
+                event_seq=row.seq,
+                reason=reason[:500],
+            ),
+        )
+
+
+def next_due(tx: ReadTx, subscriptions: Subscriptions) -> datetime | None:
+    """Return when the next delivery is due, None when none is pending."""
+    due: datetime | None = tx.scalar(
+        sa.select(sa.func.min(deliveries.c.due_at, type_=deliveries.c.due_at.type)).where(
+            deliveries.c.state == "pending", deliveries.c.subscriber.in_(sorted(subscriptions.by_name))
+        )
+    )
+    return due
+
+
+def back_fill(tx: Tx, subscriptions: Subscriptions) -> int:
+    """Every subscriber has a delivery of every event since it first appeared; returns how many were missing.
+
+    During a rolling upgrade old code writes events without a delivery for a subscriber only new code has.
+    """
+    positions = {row.name: row.since_seq for row in tx.rows(sa.select(subscribers))}
+    horizon = int(tx.scalar(sa.select(sa.func.max(events.c.seq)).where(log.visible(tx))) or 0)
+    missing = 0
+    for subscription in subscriptions.by_name.values():
+        since = positions.get(subscription.name)
+        if since is None:
+            tx.upsert(subscribers, {"name": subscription.name, "since_seq": horizon}, on=["name"])
+            continue
+        if since >= horizon:
+            continue
+        missing += _fill(tx, subscription, since, horizon)
+        tx.upsert(subscribers, {"name": subscription.name, "since_seq": horizon}, on=["name"])
+    return missing
+
+
+def _fill(tx: Tx, subscription: Subscription, since: int, horizon: int) -> int:
+    has_delivery = sa.exists().where(
+        deliveries.c.event_seq == events.c.seq, deliveries.c.subscriber == subscription.name
+    )
+    rows = tx.rows(
+        sa.select(events.c.seq, events.c.subject).where(
+            events.c.name == subscription.event.name,
+            events.c.seq > since,
+            events.c.seq <= horizon,
+            ~has_delivery,
+        )
+    )
+    added = 0
+    for row in rows:
+        added += tx.insert_or_ignore(
+            deliveries,
+            {
+                "event_seq": row.seq,
+                "subscriber": subscription.name,
+                "subject": row.subject,
+                "urgency": subscription.urgency,
+                "state": "pending",
+                "due_at": tx.now,
+                "attempts": 0,
+            },
+            on=["event_seq", "subscriber"],
+        )
+    return added

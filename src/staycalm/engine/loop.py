@@ -1,0 +1,167 @@
+"""The loop: ask what is due, start it, sleep until the next due time or the next commit."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+from staycalm.core.errors import Unavailable
+from staycalm.core.events import Event, Recorded
+from staycalm.engine import dispatch
+from staycalm.engine.runner import Runner, Spawn
+from staycalm.kit.database import Database, ReadTx, Tx, leases
+from staycalm.kit.reconcile import AnyReconciler
+from staycalm.kit.subscriptions import Subscriptions
+
+logger = logging.getLogger("staycalm.engine")
+LONGEST_SLEEP_S = 1.0
+BACK_FILL_EVERY_S = 5.0
+
+
+class Engine:
+    """Drives deliveries and reconcilers. `turn` is one pass and never sleeps: simulation calls it directly."""
+
+    def __init__(
+        self,
+        database: Database,
+        subscriptions: Subscriptions,
+        reconcilers: Sequence[AnyReconciler],
+        *,
+        holder: str,
+        uses_leases: bool,
+        spawn: Spawn | None = None,
+    ) -> None:
+        self._database = database
+        self._subscriptions = subscriptions
+        self._holder = holder
+        self._uses_leases = uses_leases
+        self._wake: asyncio.Event | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.runners = tuple(
+            Runner(
+                database,
+                reconciler,
+                holder=holder,
+                uses_leases=uses_leases,
+                spawn=spawn or self._spawn_task,
+                pause=self._pause,
+            )
+            for reconciler in reconcilers
+        )
+        self.last_turn_at: datetime | None = None
+        database.commit_listeners.append(self._on_commit)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Drive everything until `stopping` is set; then what is in flight ends or is cancelled after 5 s."""
+        self._loop = asyncio.get_running_loop()
+        self._wake = asyncio.Event()
+        keeper = asyncio.create_task(self._keep(stopping))
+        while not stopping.is_set():
+            self._wake.clear()
+            delay_s = LONGEST_SLEEP_S
+            try:
+                delay_s = await self.turn()
+            except Unavailable as error:
+                logger.warning("the database does not answer", extra={"reason": error.message})
+                for runner in self.runners:
+                    runner.start_carried()
+                delay_s = 0.25
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), timeout=delay_s)
+        keeper.cancel()
+        if self._tasks:
+            _, pending = await asyncio.wait(self._tasks, timeout=5)
+            for task in pending:
+                task.cancel()
+
+    def wake(self) -> None:
+        """The loop looks again at once; callable from any thread."""
+        if self._loop is not None and self._wake is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake.set)
+
+    async def turn(self) -> float:
+        """Start all that is due now; return the seconds until something may be due again (0 when it was busy)."""
+        delivered = await self._deliver()
+        due, upcoming = await self._database.read(self._survey)
+        started = sum(runner.start(ids) for runner, ids in zip(self.runners, due, strict=True))
+        self.last_turn_at = self._database.clock.now()
+        if delivered or (started and self._loop is None):
+            return 0.0
+        if upcoming is None:
+            return LONGEST_SLEEP_S
+        return max(0.0, min(LONGEST_SLEEP_S, (upcoming - self._database.clock.now()).total_seconds()))
+
+    async def next_due(self) -> datetime | None:
+        """Return the earliest due time of all; simulation jumps to it."""
+        _, upcoming = await self._database.read(self._survey)
+        return upcoming
+
+    async def back_fill(self) -> int:
+        """Every subscriber has its deliveries; see dispatch.back_fill."""
+        return await self._database.write(dispatch.back_fill, self._subscriptions)
+
+    async def _deliver(self) -> int:
+        total = 0
+        while True:
+            due = await self._database.read(dispatch.next_due, self._subscriptions)
+            if due is None or due > self._database.clock.now():
+                return total
+            tried = await self._database.write(dispatch.deliver_batch, self._subscriptions)
+            total += tried
+            if tried == 0:
+                return total
+
+    def _survey(self, tx: ReadTx) -> tuple[list[list[str]], datetime | None]:
+        due: list[list[str]] = []
+        upcoming: list[datetime] = []
+        for runner in self.runners:
+            soonest = runner.reconciler.next_due(tx)
+            ids: list[str] = []
+            if soonest is not None and soonest <= tx.now:
+                ids = runner.reconciler.due(tx, runner.reconciler.batch)
+            if soonest is not None and not (ids and runner.in_flight.issuperset(ids)):
+                upcoming.append(soonest)
+            due.append(ids)
+        delivery = dispatch.next_due(tx, self._subscriptions)
+        if delivery is not None:
+            upcoming.append(delivery)
+        return due, min(upcoming, default=None)
+
+    async def _keep(self, stopping: asyncio.Event) -> None:
+        """Renew the leases of what is in flight, and fill gaps that old code leaves during an upgrade."""
+        rounds = 0
+        while not stopping.is_set():
+            with suppress(Unavailable):
+                if rounds % int(BACK_FILL_EVERY_S) == 0:
+                    await self.back_fill()
+                if self._uses_leases:
+                    await self._database.write(self._renew_leases)
+            rounds += 1
+            await asyncio.sleep(1.0)
+
+    def _renew_leases(self, tx: Tx) -> None:
+        for runner in self.runners:
+            for id in runner.in_flight:
+                leases.renew(tx, runner.lease_name(id), self._holder, ttl_s=5.0)
+
+    def _spawn_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if self._wake is not None:
+            self._wake.set()
+
+    async def _pause(self, seconds: float) -> None:
+        if self._loop is not None:
+            await asyncio.sleep(seconds)
+
+    def _on_commit(self, _emitted: Sequence[Recorded[Event]]) -> None:
+        self.wake()

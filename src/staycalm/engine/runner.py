@@ -1,0 +1,130 @@
+"""Driving reconcilers: claim and plan in one transaction, perform with none open, settle in another."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from staycalm.core.errors import Unavailable
+from staycalm.kit.database import Database, Tx, leases
+from staycalm.kit.reconcile import AnyReconciler, Effect
+from staycalm.ports.errors import PortError
+
+logger = logging.getLogger("staycalm.engine.runner")
+LEASE_S = 4.0
+CARRY_PAUSE_S = 0.25
+TAKEN_PAUSE_S = 0.1
+TAKEN = Effect(key="taken by another process")
+
+Spawn = Callable[[Coroutine[Any, Any, None]], object]
+Pause = Callable[[float], Awaitable[None]]
+
+
+class Runner:
+    """Runs one reconciler. Each id is driven by at most one task here, and by one process where leases are on."""
+
+    def __init__(
+        self,
+        database: Database,
+        reconciler: AnyReconciler,
+        *,
+        holder: str,
+        uses_leases: bool,
+        spawn: Spawn,
+        pause: Pause,
+    ) -> None:
+        self.reconciler = reconciler
+        self._database = database
+        self._holder = holder
+        self._uses_leases = uses_leases
+        self._spawn = spawn
+        self._pause = pause
+        self._in_flight: set[str] = set()
+        self._carried: dict[str, Effect] = {}
+
+    @property
+    def in_flight(self) -> frozenset[str]:
+        """The ids being driven now."""
+        return frozenset(self._in_flight)
+
+    def start(self, due: list[str]) -> int:
+        """Every due id that nobody drives yet is being driven; returns how many were started."""
+        fresh = [id for id in due if id not in self._in_flight]
+        for id in fresh:
+            self._in_flight.add(id)
+            self._spawn(self._drive(id))
+        return len(fresh)
+
+    def start_carried(self) -> None:
+        """While the database does not answer, what was under observation goes on being observed."""
+        self.start(list(self._carried))
+
+    def lease_name(self, id: str) -> str:
+        return f"{self.reconciler.name}:{id}"
+
+    async def _drive(self, id: str) -> None:
+        try:
+            effect = await self._plan(id)
+            if effect is TAKEN:
+                await self._pause(TAKEN_PAUSE_S)
+            elif effect is not None:
+                await self._perform_and_settle(id, effect)
+        except Unavailable as error:
+            logger.warning(
+                "the database did not take a step", extra={"id": self.lease_name(id), "reason": error.message}
+            )
+            await self._pause(CARRY_PAUSE_S)
+        except Exception:  # the row boundary: one broken row must not stop the others
+            logger.exception("a reconcile step failed", extra={"id": self.lease_name(id)})
+            await self._pause(1.0)
+        finally:
+            self._in_flight.discard(id)
+
+    async def _plan(self, id: str) -> Effect | None:
+        try:
+            effect: Effect | None = await self._database.write(self._claim_and_plan, id)
+        except Unavailable:
+            if id not in self._carried:
+                raise
+            return self._carried[id]
+        if effect is None:
+            self._carried.pop(id, None)
+        return effect
+
+    def _claim_and_plan(self, tx: Tx, id: str) -> Effect | None:
+        if self._uses_leases and leases.acquire(tx, self.lease_name(id), self._holder, ttl_s=LEASE_S) is None:
+            return TAKEN
+        effect: Effect | None = self.reconciler.plan(tx, id)
+        if effect is None and self._uses_leases:
+            leases.forget(tx, self.lease_name(id))
+        return effect
+
+    async def _perform_and_settle(self, id: str, effect: Effect) -> None:
+        carry = self.reconciler.carry
+        while True:
+            try:
+                outcome: Any = await self.reconciler.perform(effect)
+            except PortError as error:
+                outcome = error
+            following = None
+            if carry is not None and not isinstance(outcome, PortError):
+                following = carry(effect, outcome)
+            try:
+                await self._database.write(self._settle_and_release, id, effect, outcome)
+            except Unavailable:
+                if following is None:
+                    raise
+                effect = following
+                await self._pause(CARRY_PAUSE_S)
+                continue
+            if following is not None:
+                self._carried[id] = following
+            else:
+                self._carried.pop(id, None)
+            return
+
+    def _settle_and_release(self, tx: Tx, id: str, effect: Effect, outcome: Any) -> None:
+        self.reconciler.settle(tx, id, effect, outcome)
+        if self._uses_leases:
+            leases.forget(tx, self.lease_name(id))
