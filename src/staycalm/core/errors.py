@@ -63,3 +63,14 @@ class Unavailable(StayCalmError):
 
     status = 503
     title = "Unavailable"
+
+
+class PortError(Exception):
+    """An outside system failed: no effect is known, or the next reconcile will see it. Holds no secret."""
+
+    retryable: bool = False
+
+    def __init__(self, message: str, *, retryable: bool | None = None) -> None:
+        super().__init__(message)
+        if retryable is not None:
+            self.retryable = retryable

@@ -6,10 +6,9 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from staycalm.core.errors import Unavailable
+from staycalm.core.errors import PortError, Unavailable
 from staycalm.kit.database import Database, Tx, leases
 from staycalm.kit.reconcile import AnyReconciler, Effect
-from staycalm.ports.errors import PortError
 
 logger = logging.getLogger("staycalm.engine.runner")
 LEASE_S = 4.0

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from staycalm.core.errors import PortError
 from staycalm.kit.database import ReadTx, Tx
-from staycalm.ports.errors import PortError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-
-class PortError(Exception):
-    """The call had no known effect, or an effect the next reconcile will see. Message holds no secret."""
-
-    retryable: bool = False
-
-    def __init__(self, message: str, *, retryable: bool | None = None) -> None:
-        super().__init__(message)
-        if retryable is not None:
-            self.retryable = retryable
+from staycalm.core.errors import PortError as PortError
 
 
 class Rejected(PortError):

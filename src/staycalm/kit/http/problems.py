@@ -10,8 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from staycalm.core.errors import StayCalmError
-from staycalm.ports.errors import PortError
+from staycalm.core.errors import PortError, StayCalmError
 
 log = logging.getLogger("staycalm.http")
 MEDIA_TYPE = "application/problem+json"

@@ -1,0 +1,1 @@
+"""`sc`: one file per command group, a client of the API."""

@@ -1,0 +1,1 @@
+"""The sample shop, the load generator and the narrator of `sc demo`."""

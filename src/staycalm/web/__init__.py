@@ -1,0 +1,1 @@
+"""Layout, navigation, home page and static assets."""
