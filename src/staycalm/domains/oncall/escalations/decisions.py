@@ -1,0 +1,169 @@
+"""Which step comes next and whom it reaches. Frozen steps and a position in, the next position out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from staycalm.core.errors import Invalid
+from staycalm.core.priority import Priority
+
+TargetKind = Literal["schedule", "person", "team"]
+TargetRole = Literal["primary", "secondary"]
+Urgency = Literal["page", "notify"]
+MAX_ROUNDS = 20
+MAX_STEPS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whom a step reaches: a person, everybody in a team, or who holds `role` of a schedule just then."""
+
+    kind: TargetKind
+    name: str
+    role: TargetRole = "primary"
+
+    def __str__(self) -> str:
+        return f"{self.role} of {self.name}" if self.kind == "schedule" else f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rung: page `targets`, then give them `wait_s` seconds to acknowledge before the next rung."""
+
+    targets: tuple[Target, ...]
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Ordered steps, gone through `rounds` times (1–20) before nobody has answered."""
+
+    name: str
+    steps: tuple[Step, ...]
+    rounds: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenStep:
+    """A step as the escalation keeps it: later edits of the policy do not reach it. Number 0 is the notice."""
+
+    number: int
+    urgency: Urgency
+    targets: tuple[Target, ...]
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The step to take next: `index` into the frozen steps, in round 0, 1, …"""
+
+    round: int = 0
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What happens now: `skipped` steps had nobody; `step` reaches `people`; None: nobody is left to page."""
+
+    skipped: tuple[FrozenStep, ...]
+    step: FrozenStep | None
+    people: tuple[str, ...]
+    round: int
+    next: Position
+
+
+def check_policy(policy: Policy) -> Policy:
+    """Return `policy`; raises Invalid when it could not page anybody or would page without end."""
+    if not 1 <= len(policy.steps) <= MAX_STEPS:
+        raise Invalid("bad-policy", f"policy {policy.name} needs 1 to {MAX_STEPS} steps")
+    if not 1 <= policy.rounds <= MAX_ROUNDS:
+        raise Invalid("bad-policy", f"policy {policy.name} repeats {policy.rounds} times; use 1 to {MAX_ROUNDS}")
+    if any(not step.targets for step in policy.steps):
+        raise Invalid("bad-policy", f"policy {policy.name} has a step without a target")
+    return policy
+
+
+def freeze(policy: Policy, page_after_s: float) -> tuple[FrozenStep, ...]:
+    """Return the steps an escalation runs through.
+
+    With `page_after_s` > 0 the first step's targets get a notice at once and that long to acknowledge
+    before the first page (SOP §4.3 "P1: page within 15 min", §5.1 "P1: notify on-call").
+    """
+    pages = tuple(FrozenStep(n, "page", s.targets, s.wait_s) for n, s in enumerate(policy.steps, 1))
+    if page_after_s <= 0:
+        return pages
+    return (FrozenStep(0, "notify", policy.steps[0].targets, page_after_s), *pages)
+
+
+def pages_only(steps: Sequence[FrozenStep]) -> tuple[FrozenStep, ...]:
+    """Return the steps without the notice: what runs once the priority has risen or a time-out passed."""
+    return tuple(step for step in steps if step.urgency == "page")
+
+
+def take_step(
+    steps: Sequence[FrozenStep],
+    rounds: int,
+    position: Position,
+    people_of: Callable[[Target], Sequence[str]],
+) -> Taken:
+    """Return the next step that reaches somebody, going on past empty steps without waiting.
+
+    Gives up when the rounds are used up, or when every step of the policy is empty now: a further round
+    at the same instant would find nobody either.
+    """
+    skipped: list[FrozenStep] = []
+    while True:
+        if position.index >= len(steps):
+            position = Position(position.round + 1, 0)
+        if position.round >= rounds:
+            break
+        step = steps[position.index]
+        if step in skipped:
+            break
+        position = replace(position, index=position.index + 1)
+        if step.urgency == "notify" and position.round > 0:
+            continue
+        people = tuple(dict.fromkeys(p for target in step.targets for p in people_of(target)))
+        if people:
+            return Taken(tuple(skipped), step, people, position.round, position)
+        skipped.append(step)
+    return Taken(tuple(skipped), None, (), position.round, position)
+
+
+def step_key(generation: int, round_: int, step: FrozenStep) -> str:
+    """Return the name of one reached step, unique within its escalation: `1.0.2`."""
+    return f"{generation}.{round_}.{step.number}"
+
+
+def page_after_s(priority: Priority, by_priority: Mapping[str, float]) -> float:
+    """Return the seconds between the start and the first page; raises Invalid for a priority that never pages."""
+    if priority not in by_priority:
+        raise Invalid(
+            "does-not-page",
+            f"{priority} does not page anybody",
+            next_step="P2 becomes a ticket and P3 stays on the dashboard; raise it to P1 or P0 to page.",
+        )
+    return by_priority[priority]
+
+
+def steps_as_json(steps: Sequence[FrozenStep]) -> list[dict[str, Any]]:
+    """Return what the row stores."""
+    return [
+        {
+            "number": s.number,
+            "urgency": s.urgency,
+            "wait_s": s.wait_s,
+            "targets": [{"kind": t.kind, "name": t.name, "role": t.role} for t in s.targets],
+        }
+        for s in steps
+    ]
+
+
+def steps_from_json(stored: Sequence[Mapping[str, Any]]) -> tuple[FrozenStep, ...]:
+    """Return the steps that `steps_as_json` wrote."""
+    return tuple(
+        FrozenStep(s["number"], s["urgency"], tuple(Target(**t) for t in s["targets"]), s["wait_s"])
+        for s in stored
+    )
