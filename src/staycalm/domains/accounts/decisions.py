@@ -17,6 +17,8 @@ Level = Literal["none", "read", "write"]
 
 ROLES: tuple[str, ...] = get_args(Role)
 RESOURCES: tuple[str, ...] = get_args(Resource)
+STANDING_ROLES: tuple[str, ...] = ("support", "developer", "devops", "admin")
+"""What a person may hold for ever. On-call lasts for a shift; ci belongs to tokens, not to people."""
 LEVELS: tuple[str, ...] = get_args(Level)
 _RANK = {"none": 0, "read": 1, "write": 2}
 

@@ -68,8 +68,9 @@ class Problems:
 class Node:
     """One value of the file. `path` leads to it: ("people", "alice", "contact_methods").
 
-    `content` is a scalar, a tuple of nodes, or a tuple of (key node, value node). An absent node
-    stands for a key that is not there: it reads as empty and reports nothing.
+    `content` is a scalar, a tuple of nodes, or a tuple of (key node, value node); `raw` is a scalar as
+    it was written. An absent node stands for a key that is not there: it reads as empty and reports
+    nothing.
     """
 
     mark: Mark
@@ -77,6 +78,7 @@ class Node:
     kind: str
     path: tuple[str, ...]
     problems: Problems = field(compare=False, repr=False)
+    raw: str = ""
 
     @property
     def is_absent(self) -> bool:
@@ -113,6 +115,12 @@ class Node:
                 key.report(f"unknown key {name!r}", _suggest(name, known))
         return Fields(self, values)
 
+    def find(self, key: str) -> Node | None:
+        """Return the value of one key of a mapping, or None; other keys are not looked at."""
+        if self.kind != "mapping":
+            return None
+        return next((value for name, value in self.entries() if name.raw == key and not value.is_null), None)
+
     def entries(self) -> tuple[tuple[Node, Node], ...]:
         """Return (key, value) pairs of a mapping, in the file's order; null reads as empty."""
         if self.kind == "mapping":
@@ -130,15 +138,20 @@ class Node:
         return ()
 
     def text(self) -> str:
-        """Return a non-empty text; a plain number reads as its text."""
-        if self.kind == "scalar" and isinstance(self.content, (str, int, float)):
-            if not isinstance(self.content, bool) and str(self.content).strip():
-                return str(self.content)
-            if isinstance(self.content, bool):
-                self._wrong("a text; put it into quotes")
-                return ""
-        self._wrong("a text")
+        """Return a non-empty text; a plain number reads as it was written."""
+        if isinstance(self.content, bool):
+            self._wrong("a text; put it into quotes")
+        elif isinstance(self.content, (str, int, float)) and self.raw.strip():
+            return self.raw
+        else:
+            self._wrong("a text")
         return ""
+
+    def literal(self) -> str:
+        """Return any scalar as it was written, the empty text included."""
+        if self.kind not in ("scalar", "absent"):
+            self._wrong("one value")
+        return self.raw
 
     def name(self) -> str:
         """Return a name: 1-63 lower-case letters, digits and inner hyphens."""
