@@ -26,3 +26,13 @@ class MetricSource(Protocol):
     async def query(self, expression: str, *, at: datetime, timeout_s: float = 5.0) -> Reading:
         """Return one number, no data, or the error in words; never raises for a bad answer."""
         ...
+
+
+class InstanceCounters(Protocol):
+    """Reads a counter from running instances themselves (Prometheus text format)."""
+
+    async def read(
+        self, endpoints: tuple[tuple[str, int], ...], *, path: str, counter: str, timeout_s: float = 2.0
+    ) -> Reading:
+        """Return the counter's sum over labels and over (host, port) instances; no data when none has it."""
+        ...
