@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
-import re
 import ssl
 from email.message import EmailMessage
 
@@ -13,13 +12,13 @@ import aiosmtplib
 
 from staycalm.adapters.smtp.compose import compose, normal_address
 from staycalm.adapters.smtp.settings import SmtpSettings
+from staycalm.core.text import one_line
 from staycalm.kit.clock import Clock
 from staycalm.ports.errors import InvalidSpec, OutsideUnavailable, PortError, Rejected
 from staycalm.ports.messages import ChannelKind, Message, Receipt
 
 REPLY_LIMIT = 200
 GOODBYE_S = 1.0
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 class SmtpChannel:
@@ -122,7 +121,7 @@ def _refusal(code: int, reply: str) -> PortError:
 
 
 def _clean(text: str) -> str:
-    return _CONTROL.sub(" ", text).strip()[:REPLY_LIMIT]
+    return one_line(text, REPLY_LIMIT)
 
 
 def _is_this_machine(host: str) -> bool:

@@ -12,14 +12,13 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
+from staycalm.core.text import encodable, has_control, one_line
 from staycalm.ports.errors import InvalidSpec
 from staycalm.ports.messages import Message
 
 MAX_ADDRESS = 254
-SUBJECT_LIMIT = 200
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _IMPORTANCE = {"P0": "high", "P1": "high", "P2": "normal", "P3": "low"}
 REPEAT = "This may be a repeat: it is not known whether the first copy was sent."
 
@@ -37,26 +36,15 @@ def normal_address(address: str) -> str:
     labels_ok = bool(ascii_domain) and all(_LABEL.match(label) for label in ascii_domain.split("."))
     normal = f"{local}@{ascii_domain}"
     if not at or not labels_ok or not _LOCAL.match(local) or len(local) > 64 or len(normal) > MAX_ADDRESS:
-        shown = _CONTROL.sub(" ", address)[:80]
-        raise InvalidSpec(f"{shown!r} is not an e-mail address; write one like ada@example.com")
+        raise InvalidSpec(f"{one_line(address, 80)!r} is not an e-mail address; write one like ada@example.com")
     return normal
 
 
 def header_text(value: str, name: str) -> str:
     """Return `value`; raises InvalidSpec when it holds a line break or another control character."""
-    if _CONTROL.search(value):
+    if has_control(value):
         raise InvalidSpec(f"the mail's {name} holds a line break or control character; it was not sent")
     return value
-
-
-def subject_line(text: str) -> str:
-    """Return the text on one line of at most 200 characters.
-
-    White space and control characters become single blanks: a stray line break in an alert's summary must
-    neither start a header nor keep a page from leaving.
-    """
-    line = " ".join(_CONTROL.sub(" ", text).split())
-    return line if len(line) <= SUBJECT_LIMIT else line[: SUBJECT_LIMIT - 1] + "…"
 
 
 def message_id(idempotency_key: str, sender: str) -> str:
@@ -72,7 +60,8 @@ def compose(address: str, message: Message, *, sender: str, sender_name: str, at
     try:
         mail["From"] = Address(header_text(sender_name, "sender name"), local, domain)
         mail["To"] = header_text(address, "address")
-        mail["Subject"] = subject_line(message.subject)
+        # A stray line break in an alert's summary must neither start a header nor keep a page from leaving.
+        mail["Subject"] = one_line(message.subject)
         mail["Date"] = format_datetime(at)
         mail["Message-ID"] = message_id(message.idempotency_key, sender)
         mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
@@ -84,8 +73,8 @@ def compose(address: str, message: Message, *, sender: str, sender_name: str, at
             mail["X-StayCalm-Possible-Duplicate"] = "yes"
     except (ValueError, MessageError) as error:
         raise InvalidSpec(f"a header of the mail cannot be written: {error}") from None
-    mail.set_content(_encodable(plain_text(message)), cte="quoted-printable")
-    mail.add_alternative(_encodable(html_text(message)), subtype="html", cte="quoted-printable")
+    mail.set_content(encodable(plain_text(message)), cte="quoted-printable")
+    mail.add_alternative(encodable(html_text(message)), subtype="html", cte="quoted-printable")
     return mail
 
 
@@ -113,8 +102,3 @@ def html_text(message: Message) -> str:
         )
     body = "\n".join(blocks)
     return f'<!doctype html>\n<html><head><meta charset="utf-8"></head><body>\n{body}\n</body></html>\n'
-
-
-def _encodable(text: str) -> str:
-    """Return the text with lone surrogates replaced: they have no UTF-8 form and would stop the mail."""
-    return text.encode("utf-8", "replace").decode("utf-8")
