@@ -63,7 +63,29 @@ def deliver_batch(tx: Tx, subscriptions: Subscriptions) -> int:
     rows = tx.rows(statement)
     for row in rows:
         _deliver_one(tx, subscriptions.by_name[row.subscriber], row)
+    if not rows:
+        _postpone_blocked(tx)
     return len(rows)
+
+
+def _postpone_blocked(tx: Tx) -> None:
+    """What waits behind a failing elder is due when the elder is: nobody asks for it in vain until then."""
+    elder = deliveries.alias("elder")
+    elders_due = (
+        sa.select(sa.func.max(elder.c.due_at, type_=elder.c.due_at.type))
+        .where(
+            elder.c.subscriber == deliveries.c.subscriber,
+            elder.c.subject == deliveries.c.subject,
+            elder.c.state == "pending",
+            elder.c.event_seq < deliveries.c.event_seq,
+        )
+        .scalar_subquery()
+    )
+    tx.execute(
+        deliveries.update()
+        .where(deliveries.c.state == "pending", deliveries.c.due_at <= tx.now, elders_due > tx.now)
+        .values(due_at=elders_due)
+    )
 
 
 def _deliver_one(tx: Tx, subscription: Subscription, row: Any) -> None:

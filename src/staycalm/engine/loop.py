@@ -19,6 +19,7 @@ from staycalm.kit.subscriptions import Subscriptions
 
 logger = logging.getLogger("staycalm.engine")
 LONGEST_SLEEP_S = 1.0
+SHORTEST_SLEEP_S = 0.005
 BACK_FILL_EVERY_S = 5.0
 
 
@@ -94,7 +95,9 @@ class Engine:
             return 0.0
         if upcoming is None:
             return LONGEST_SLEEP_S
-        return max(0.0, min(LONGEST_SLEEP_S, (upcoming - self._database.clock.now()).total_seconds()))
+        # What is due and was not started is in other hands: look again soon, but do not spin.
+        wait_s = (upcoming - self._database.clock.now()).total_seconds()
+        return max(SHORTEST_SLEEP_S, min(LONGEST_SLEEP_S, wait_s))
 
     async def next_due(self) -> datetime | None:
         """Return the earliest due time of all; simulation jumps to it."""

@@ -71,6 +71,11 @@ class Database:
             self._writer = ThreadPool(self._write_one, threads, "database-writer")
             self._reader = ThreadPool(self._read_one, 4, "database-reader")
 
+    @property
+    def reading_engine(self) -> sa.Engine:
+        """The engine whose transactions begin without taking the write lock."""
+        return self._read_engine
+
     async def write(self, use_case: Callable[Concatenate[Tx, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the use case as one transaction; its result is returned after the commit."""
         return await self._writer.run(partial(_call, use_case, args, kwargs))

@@ -1,0 +1,29 @@
+"""`python -m staycalm.app`: what `sc up` runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from staycalm.app.server import serve
+from staycalm.core.errors import StayCalmError
+from staycalm.kit.directory import DataDirectory
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT; returns 0 after a clean stop, 1 after a refusal said in one sentence."""
+    parser = argparse.ArgumentParser(prog="sc up", description="Run the StayCalm server.")
+    parser.add_argument("--data", type=Path, default=DataDirectory.default(), help="data directory")
+    parser.add_argument("--settings", type=Path, default=None, help="settings file (default: DATA/staycalm.toml)")
+    arguments = parser.parse_args()
+    try:
+        serve(DataDirectory(arguments.data.resolve()), arguments.settings)
+    except StayCalmError as error:
+        print(f"sc up: {error.message}\n{error.next_step}".rstrip(), file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""From a data directory to a serving process: lock, settings, migration, application, clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+import uvloop
+
+from staycalm.app.factory import Application, build
+from staycalm.app.settings import Settings
+from staycalm.core.errors import Unavailable
+from staycalm.kit.clock import SystemClock
+from staycalm.kit.database import Database, migrate
+from staycalm.kit.database.connect import is_sqlite
+from staycalm.kit.directory import DataDirectory
+from staycalm.kit.ids import Ids
+from staycalm.kit.logs import set_up_logs
+from staycalm.kit.settings import load
+
+logger = logging.getLogger("staycalm.app")
+
+
+def serve(directory: DataDirectory, settings_file: Path | None) -> None:
+    """The server has run and ended cleanly. Raises StayCalmError before anything is served or changed."""
+    directory.create()
+    settings = load(Settings, settings_file or directory.settings_file)
+    set_up_logs(settings.server.log_level)
+    url = settings.database.url or directory.database_url
+    if is_sqlite(url):
+        with directory.lock("server", who="another StayCalm server"):
+            _serve_on(directory, settings, url)
+    else:
+        _serve_on(directory, settings, url)
+
+
+def _serve_on(directory: DataDirectory, settings: Settings, url: str) -> None:
+    clock = SystemClock()
+    database = Database(url, clock, Ids(clock), threads=settings.database.threads)
+    try:
+        migrate.upgrade(database, backups=directory.folder("backups"), kept=settings.database.backups_kept)
+        listening = _listen(settings.server.address, settings.server.port)
+        application = build(settings, directory, database, clock, listening.getsockname()[1])
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(application, settings, listening))
+    finally:
+        database.close()
+
+
+def _listen(address: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((address, port), backlog=1024, reuse_port=False)
+    except OSError as error:
+        raise Unavailable(
+            "port-taken",
+            f"cannot listen on {address}:{port}: {error.strerror}",
+            next_step="Choose another with SC_SERVER_PORT (0 takes a free one).",
+        ) from None
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn without its own signal handlers: this process decides when to stop, and in which order."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def serve_until(self, listening: socket.socket, stopping: asyncio.Event) -> None:
+        serving = asyncio.create_task(self.serve(sockets=[listening]))
+        await stopping.wait()
+        self.should_exit = True
+        await serving
+
+
+async def _run(application: Application, settings: Settings, listening: socket.socket) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    server = _Uvicorn(
+        uvicorn.Config(
+            application.asgi,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=3,
+            timeout_keep_alive=15,
+            h11_max_incomplete_event_size=64 * 1024,
+            ssl_certfile=settings.server.certificate_file,
+            ssl_keyfile=settings.server.key_file,
+            server_header=False,
+        )
+    )
+    await application.start()
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(server.serve_until(listening, stopping))
+            group.create_task(application.run(stopping))
+    finally:
+        await application.stop()

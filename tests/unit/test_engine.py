@@ -1,0 +1,179 @@
+"""Deliveries come once, in order, and one poison event never blocks the others for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+import pytest
+import sqlalchemy as sa
+
+from staycalm.core.actor import SYSTEM
+from staycalm.core.events import Event, Recorded
+from staycalm.engine.dispatch import MAX_ATTEMPTS
+from staycalm.engine.loop import Engine
+from staycalm.kit.database import Database, ReadTx, Tx
+from staycalm.kit.database.tables import deliveries
+from staycalm.kit.reconcile import AnyReconciler, Effect, Reconciler
+from staycalm.kit.subscriptions import Subscription, Subscriptions
+from staycalm.ports.errors import OutsideUnavailable
+from tests.conftest import VirtualClock, drive
+
+
+@dataclass(frozen=True, kw_only=True)
+class Knocked(Event):
+    name: ClassVar[str] = "test.knocked"
+    n: int
+
+
+def knock(tx: Tx, door: str, n: int) -> None:
+    tx.emit(SYSTEM, Knocked(subject=door, n=n))
+
+
+def engine_of(
+    database: Database,
+    listed: list[Subscription],
+    reconcilers: list[AnyReconciler] | None = None,
+    holder: str = "a",
+) -> Engine:
+    subscriptions = Subscriptions(listed)
+    database.subscriptions = subscriptions
+    engine = Engine(database, subscriptions, reconcilers or [], holder=holder, uses_leases=True, spawn=drive)
+    drive(engine.back_fill())
+    return engine
+
+
+def run_until(engine: Engine, clock: VirtualClock, end: datetime) -> None:
+    """Drive the engine through virtual time, jumping from due time to due time."""
+    while clock.now() < end:
+        while drive(engine.turn()) == 0.0:
+            pass
+        due = drive(engine.next_due())
+        clock.move_to(min(end, max(due, clock.now() + timedelta(milliseconds=1))) if due else end)
+
+
+def test_deliveries_come_in_order_and_once(world_db: Database, clock: VirtualClock) -> None:
+    heard: list[tuple[str, int]] = []
+    engine = engine_of(
+        world_db, [Subscription("t.hear", Knocked, lambda tx, r: heard.append((r.event.subject, r.event.n)))]
+    )
+    for n in range(250):
+        drive(world_db.write(knock, f"DOOR-{n % 3}", n))
+    run_until(engine, clock, clock.now() + timedelta(seconds=5))
+    assert sorted(n for _, n in heard) == list(range(250))
+    for door in ("DOOR-0", "DOOR-1", "DOOR-2"):
+        order = [n for subject, n in heard if subject == door]
+        assert order == sorted(order)
+
+
+def test_a_poison_event_holds_back_its_own_subject_only_until_it_is_dead(
+    world_db: Database, clock: VirtualClock
+) -> None:
+    heard: list[tuple[str, int, datetime]] = []
+
+    def hear(tx: Tx, recorded: Recorded[Knocked]) -> None:
+        if (recorded.event.subject, recorded.event.n) == ("DOOR-0", 0):
+            raise ValueError("poison")
+        heard.append((recorded.event.subject, recorded.event.n, clock.now()))
+
+    engine = engine_of(world_db, [Subscription("t.hear", Knocked, hear)])
+    start = clock.now()
+    for n in range(2):
+        for door in ("DOOR-0", "DOOR-1"):
+            drive(world_db.write(knock, door, n))
+    run_until(engine, clock, start + timedelta(minutes=10))
+    assert [(d, n) for d, n, at in heard if at == start] == [("DOOR-1", 0), ("DOOR-1", 1)]
+    assert [(d, n) for d, n, at in heard if at > start] == [("DOOR-0", 1)]
+    dead = drive(world_db.read(lambda tx: tx.rows(sa.select(deliveries).where(deliveries.c.state == "dead"))))
+    assert [(row.attempts, row.last_error) for row in dead] == [(MAX_ATTEMPTS, "ValueError: poison")]
+
+
+def test_a_subscriber_that_appears_later_gets_what_was_emitted_since_it_registered(
+    world_db: Database, clock: VirtualClock
+) -> None:
+    heard: list[int] = []
+    listed = [Subscription("t.hear", Knocked, lambda tx, r: heard.append(r.event.n))]
+    engine = engine_of(world_db, listed)
+    world_db.subscriptions = Subscriptions([])  # old code, side by side, knows nothing of the subscriber
+    drive(world_db.write(knock, "DOOR-1", 7))
+    run_until(engine, clock, clock.now() + timedelta(seconds=2))
+    assert heard == []
+    assert drive(engine.back_fill()) == 1
+    run_until(engine, clock, clock.now() + timedelta(seconds=2))
+    assert heard == [7]
+
+
+TASKS = sa.Table(
+    "test_tasks", sa.MetaData(), sa.Column("id", sa.String, primary_key=True), sa.Column("left", sa.Integer)
+)
+
+
+def counting_down(perform: Callable[[str], None]) -> AnyReconciler:
+    """A reconciler over TASKS: each step performs once and takes one from `left`."""
+
+    async def act(effect: Effect) -> str:
+        perform(effect.key)
+        return "done"
+
+    def due(tx: ReadTx, limit: int) -> list[str]:
+        return [row.id for row in tx.rows(sa.select(TASKS).where(TASKS.c.left > 0).limit(limit))]
+
+    def settle(tx: Tx, id: str, effect: Effect, outcome: object) -> None:
+        if outcome == "done":
+            tx.execute(TASKS.update().where(TASKS.c.id == id).values(left=TASKS.c.left - 1))
+
+    return Reconciler(
+        name="tasks",
+        due=due,
+        next_due=lambda tx: tx.now if due(tx, 1) else None,
+        plan=lambda tx, id: Effect(key=id),
+        perform=act,
+        settle=settle,
+    )
+
+
+@pytest.fixture
+def tasks(world_db: Database) -> Database:
+    TASKS.create(world_db.engine)
+    drive(world_db.write(lambda tx: tx.execute(TASKS.insert(), [{"id": f"T-{n}", "left": 3} for n in range(5)])))
+    return world_db
+
+
+def test_every_step_of_every_task_is_performed_once(tasks: Database) -> None:
+    done: list[str] = []
+    engine = engine_of(tasks, [], [counting_down(done.append)])
+    while drive(engine.turn()) == 0.0:
+        pass
+    assert sorted(done) == sorted(f"T-{n}" for n in range(5) for _ in range(3))
+
+
+def test_a_port_that_fails_is_told_to_settle_and_tried_again(tasks: Database) -> None:
+    tries: list[str] = []
+
+    def fail_twice(key: str) -> None:
+        tries.append(key)
+        if tries.count(key) <= 2:
+            raise OutsideUnavailable("not yet")
+
+    engine = engine_of(tasks, [], [counting_down(fail_twice)])
+    while drive(engine.turn()) == 0.0:
+        pass
+    assert {key: tries.count(key) for key in set(tries)} == {f"T-{n}": 5 for n in range(5)}
+
+
+def test_what_one_process_drives_another_leaves_alone(tasks: Database) -> None:
+    done: list[str] = []
+
+    def interrupted_by_the_other(key: str) -> None:
+        if not done:
+            done.append(key)
+            drive(other.turn())
+        else:
+            done.append(key)
+
+    engine = engine_of(tasks, [], [counting_down(interrupted_by_the_other)], holder="a")
+    other = engine_of(tasks, [], [counting_down(done.append)], holder="b")
+    drive(engine.turn())
+    assert done.count(done[0]) == 1
