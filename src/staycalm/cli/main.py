@@ -1,0 +1,133 @@
+"""`sc`: finds the command, runs it, and says every failure in one sentence and what to do next."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from difflib import get_close_matches
+from typing import Any
+
+import click
+
+from staycalm import __version__
+from staycalm.cli import exits
+from staycalm.client.api import ApiError, Unreachable
+from staycalm.client.connection import NoServer
+
+TOP = {
+    "up": "staycalm.cli.server:up",
+    "demo": "staycalm.cli.server:demo",
+    "init": "staycalm.cli.config:init",
+    "plan": "staycalm.cli.config:plan",
+    "apply": "staycalm.cli.config:apply",
+    "login": "staycalm.cli.session:login",
+    "logout": "staycalm.cli.session:logout",
+    "whoami": "staycalm.cli.session:whoami",
+    "ops": "staycalm.cli.ops:ops",
+    "oncall": "staycalm.cli.oncall:oncall",
+    "logs": "staycalm.cli.logs:logs",
+    "backup": "staycalm.cli.server:backup",
+    "restore": "staycalm.cli.server:restore",
+    "watch": "staycalm.cli.watch:watch",
+    "completion": "staycalm.cli.completion:completion",
+}
+OPS = {
+    "status": "staycalm.cli.status:status",
+    "deployments": "staycalm.cli.deployments:deployments",
+    "deploy": "staycalm.cli.deploy:deploy",
+    "rollback": "staycalm.cli.deployments:rollback",
+    "promote": "staycalm.cli.deployments:promote",
+    "pause": "staycalm.cli.deployments:pause",
+    "resume": "staycalm.cli.deployments:resume",
+    "abort": "staycalm.cli.deployments:abort",
+    "alerts": "staycalm.cli.alerts:alerts",
+    "acknowledge": "staycalm.cli.alerts:acknowledge",
+    "silence": "staycalm.cli.alerts:silence",
+    "incident": "staycalm.cli.incidents:incident",
+    "incidents": "staycalm.cli.incidents:incidents",
+    "incident-report": "staycalm.cli.incidents:incident_report",
+    "mitigate": "staycalm.cli.incidents:mitigate",
+    "resolve": "staycalm.cli.incidents:resolve",
+    "health-check": "staycalm.cli.health:health_check",
+    "verify-deployment": "staycalm.cli.health:verify_deployment",
+}
+
+
+class Commands(click.Group):
+    """A group whose commands are imported only when they run: `sc` starts in the time one of them takes."""
+
+    def __init__(self, table: dict[str, str], **named: Any) -> None:
+        super().__init__(**named)
+        self._table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._table:
+            return None
+        module, _, name = self._table[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and args[0] not in self._table and not args[0].startswith("-"):
+            near = get_close_matches(args[0], self._table, n=1, cutoff=0.5)
+            hint = f" Did you mean `{near[0]}`?" if near else f" `{ctx.command_path} --help` lists them."
+            raise click.UsageError(f"There is no command `{args[0]}`.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=Commands, table=TOP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, prog_name="sc")
+def sc() -> None:
+    """StayCalm: ship, notice, roll back, page, and run the incident.
+
+    \b
+    sc demo                         see the whole loop in three minutes
+    sc up                           run the server
+    sc ops deploy shop ./build --env=production
+    """
+
+
+def fail(message: str, next_step: str = "", *, code: int) -> int:
+    """The refusal is on standard error; returns the exit code."""
+    click.secho(f"sc: {message}", fg="red", err=True)
+    if next_step:
+        click.echo(next_step, err=True)
+    return code
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run `sc`; ends the process with a documented exit code and never shows a traceback for a refusal."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Return the exit code of `sc ARGUMENTS`."""
+    try:
+        result = sc.main(arguments, prog_name="sc", standalone_mode=False)
+        return result if isinstance(result, int) else exits.OK
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.Abort:
+        return fail("interrupted", code=exits.INTERRUPTED)
+    except KeyboardInterrupt:
+        return fail("interrupted", code=exits.INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        return exits.USAGE
+    except NoServer as error:
+        return fail(str(error), code=exits.UNREACHABLE)
+    except Unreachable as error:
+        return fail(str(error), code=exits.UNREACHABLE)
+    except ApiError as error:
+        hint = error.next_step
+        if error.status == 401 and not hint:
+            hint = "Sign in with `sc login`, or set SC_TOKEN."
+        return fail(error.detail, hint, code=exits.of_status(error.status))
+    except BrokenPipeError:
+        sys.stderr.close()
+        return exits.OK

@@ -1,0 +1,133 @@
+"""Calls to the HTTP API with the standard library: that is what makes `sc` start fast."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from staycalm.client.connection import Connection
+
+TIMEOUT_S = 30.0
+CHUNK = 1 << 20
+
+
+class ApiError(Exception):
+    """The server refused. `status` is HTTP's, `code` the stable name of the reason (RFC 9457)."""
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        self.status = status
+        self.code = str(problem.get("code", f"http-{status}"))
+        self.detail = str(problem.get("detail") or problem.get("title") or f"HTTP status {status}")
+        self.next_step = str(problem.get("next_step", ""))
+        self.problem = problem
+        super().__init__(self.detail)
+
+
+class Unreachable(Exception):
+    """Nothing answers at the server's address, or the connection broke."""
+
+
+class Api:
+    """One server. Every call opens a connection, has a time-out, and answers with decoded JSON or bytes."""
+
+    def __init__(self, connection: Connection, *, timeout_s: float = TIMEOUT_S) -> None:
+        self.connection = connection
+        self._timeout_s = timeout_s
+        self._parts = urlsplit(connection.url)
+        if self._parts.scheme not in ("http", "https") or not self._parts.hostname:
+            raise Unreachable(f"{connection.url} is not an http:// or https:// address.")
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self._json("GET", path, query)
+
+    def post(self, path: str, body: Any = None, **query: Any) -> Any:
+        return self._json("POST", path, query, body)
+
+    def put(self, path: str, body: Any = None, **query: Any) -> Any:
+        return self._json("PUT", path, query, body)
+
+    def delete(self, path: str, **query: Any) -> Any:
+        return self._json("DELETE", path, query)
+
+    def get_bytes(self, path: str, **query: Any) -> bytes:
+        with self._call("GET", path, query) as response:
+            return response.read()
+
+    def upload(self, path: str, file: Path, **query: Any) -> Any:
+        """The file's bytes are sent as they are read; returns the decoded answer."""
+        with file.open("rb") as source:
+            headers = {"Content-Type": "application/octet-stream", "Content-Length": str(file.stat().st_size)}
+            with self._call("PUT", path, query, source, headers) as response:
+                return _decode(response.read())
+
+    def lines(self, path: str, **query: Any) -> Iterator[str]:
+        """Yield the lines of a stream that stays open (NDJSON or server-sent events)."""
+        with self._call("GET", path, query, timeout_s=3600.0) as response:
+            while raw := response.readline():
+                yield raw.decode(errors="replace").rstrip("\r\n")
+
+    def _json(self, method: str, path: str, query: dict[str, Any], body: Any = None) -> Any:
+        content = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"} if content is not None else {}
+        with self._call(method, path, query, content, headers) as response:
+            return _decode(response.read())
+
+    @contextmanager
+    def _call(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, Any],
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        *,
+        timeout_s: float | None = None,
+    ) -> Iterator[http.client.HTTPResponse]:
+        link = self._open(timeout_s or self._timeout_s)
+        wanted = {k: v for k, v in query.items() if v is not None}
+        target = f"{self._parts.path.rstrip('/')}{path}" + (f"?{urlencode(wanted, doseq=True)}" if wanted else "")
+        sent = {"Accept": "application/json", "User-Agent": "sc", **(headers or {})}
+        if self.connection.token:
+            sent["Authorization"] = f"Bearer {self.connection.token}"
+        try:
+            link.request(method, target, body=body, headers=sent)
+            response = link.getresponse()
+            if response.status >= 400:
+                raise ApiError(response.status, _problem(response.read(CHUNK)))
+            yield response
+        except (OSError, http.client.HTTPException) as error:
+            raise Unreachable(
+                f"The server at {self.connection.url} (from {self.connection.origin}) does not answer: "
+                f"{error or type(error).__name__}. Is it running? `sc up` starts one here."
+            ) from None
+        finally:
+            link.close()
+
+    def _open(self, timeout_s: float) -> http.client.HTTPConnection:
+        host, port = self._parts.hostname or "", self._parts.port
+        if self._parts.scheme == "https":
+            return http.client.HTTPSConnection(host, port, timeout=timeout_s, context=ssl.create_default_context())
+        return http.client.HTTPConnection(host, port, timeout=timeout_s)
+
+
+def segment(text: str) -> str:
+    """Return the text as one path segment of a URL."""
+    return quote(text, safe="")
+
+
+def _decode(raw: bytes) -> Any:
+    return json.loads(raw) if raw else None
+
+
+def _problem(raw: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(raw)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
