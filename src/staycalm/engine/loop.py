@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -35,11 +35,13 @@ class Engine:
         holder: str,
         uses_leases: bool,
         spawn: Spawn | None = None,
+        has_edge: Callable[[], bool] = lambda: True,
     ) -> None:
         self._database = database
         self._subscriptions = subscriptions
         self._holder = holder
         self._uses_leases = uses_leases
+        self._has_edge = has_edge
         self._wake: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -123,6 +125,9 @@ class Engine:
         due: list[list[str]] = []
         upcoming: list[datetime] = []
         for runner in self.runners:
+            if runner.reconciler.needs_edge and not self._has_edge():
+                due.append([])
+                continue
             soonest = runner.reconciler.next_due(tx)
             ids: list[str] = []
             if soonest is not None and soonest <= tx.now:

@@ -112,7 +112,7 @@ class LiveHub:
         watcher = Watcher(topics)
         self._watchers.add(watcher)
         try:
-            yield b"retry: 1000\n\n"
+            yield b"id: 0\nretry: 1000\n\n"
             if is_reconnect:
                 self.touch(*topics)
             while True:

@@ -35,6 +35,7 @@ class Reconciler(Generic[E, O]):
     plan(tx, id)     the effect to perform now, or None when the database was all there was to change
     perform(effect)  raises nothing but PortError
     settle(tx, id, effect, outcome or PortError)   sets the next due time
+    needs_edge       only the process that drives this machine's proxy and processes may run it
     carry(effect, outcome)   for effects that may go on while no commit succeeds: the effect to repeat
     """
 
@@ -46,6 +47,7 @@ class Reconciler(Generic[E, O]):
     settle: Callable[[Tx, str, E, O | PortError], None]
     carry: Callable[[E, O], E | None] | None = None
     batch: int = 64
+    needs_edge: bool = False
 
 
 AnyReconciler = Reconciler[Any, Any]
