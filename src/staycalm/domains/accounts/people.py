@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from staycalm.core.actor import Actor
+from staycalm.core.actor import ANONYMOUS, Actor
 
 ManagedBy = Literal["file", "web"]
+Method = Literal["session", "token", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,13 @@ class Person:
     time_zone: str
     is_active: bool
     roles: frozenset[str]
+    standing_roles: frozenset[str] = frozenset()
     managed_by: ManagedBy = "web"
     has_password: bool = False
+
+    @property
+    def actor(self) -> Actor:
+        return Actor("person", self.handle, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,37 @@ class Identity:
 
     actor: Actor
     roles: frozenset[str]
-    method: Literal["session", "token", "none"]
+    method: Method
     credential_id: str | None = None
     expires_at: datetime | None = None
+    is_stale: bool = False
+    """Whether the credential's last use is so old that this one should be noted."""
+
+    @property
+    def is_signed_in(self) -> bool:
+        return self.method != "none"
+
+
+NOBODY = Identity(ANONYMOUS, frozenset(), "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A one-time link that is still good; `handle` is None for the set-up link."""
+
+    purpose: str
+    handle: str | None
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """What the inviting person hands over. `code` is a secret; `path` is the page that takes it."""
+
+    handle: str
+    code: str
+    expires_at: datetime
+
+    @property
+    def path(self) -> str:
+        return f"/invitation/{self.code}"

@@ -3,7 +3,9 @@
     find_person(tx, handle) -> Person | None      get_person(tx, handle) -> Person
     list_people(tx) -> tuple[Person, ...]         effective_roles(tx, handle) -> frozenset[str]
     assume_role(tx, actor, handle, role, *, until, cause) -> None
-    invite(tx, actor, *, handle, name, email, roles, time_zone, managed_by) -> str   (the one-time code)
+    invite(tx, actor, *, handle, name, email, roles, time_zone, managed_by) -> Invitation | None
+    change_person(tx, actor, handle, *, name, email, roles, time_zone, managed_by)
+    deactivate(tx, actor, handle, *, managed_by)
     decide(roles, resource, level) -> bool        explain(roles, resource, level) -> Explanation
 `get_` raises NotFound. `roles` on a Person are the effective ones at `tx.now`.
 """
@@ -22,7 +24,15 @@ from staycalm.domains.accounts.decisions import (
     decide,
     explain,
 )
-from staycalm.domains.accounts.people import Identity, Person
+from staycalm.domains.accounts.people import Identity, Invitation, Person
+from staycalm.domains.accounts.queries import effective_roles, find_person, get_person, list_people
+from staycalm.domains.accounts.service import (
+    assume_role,
+    change_person,
+    deactivate,
+    invite,
+    refuse_other_manager,
+)
 
 __all__ = [
     "LEVELS",
@@ -31,10 +41,20 @@ __all__ = [
     "STANDING_ROLES",
     "Explanation",
     "Identity",
+    "Invitation",
     "Level",
     "Person",
     "Resource",
     "Role",
+    "assume_role",
+    "change_person",
+    "deactivate",
     "decide",
+    "effective_roles",
     "explain",
+    "find_person",
+    "get_person",
+    "invite",
+    "list_people",
+    "refuse_other_manager",
 ]

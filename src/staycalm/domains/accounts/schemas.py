@@ -1,0 +1,211 @@
+"""Wire types of accounts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from staycalm.domains.accounts.decisions import MATRIX, RESOURCES, Role, decide
+from staycalm.domains.accounts.people import Identity, Invitation, Person
+from staycalm.domains.accounts.sign_in.values import NewSecret, Session, Token
+
+Handle = Annotated[str, Field(min_length=1, max_length=63, examples=["ada"])]
+StandingRole = Literal["support", "developer", "devops", "admin"]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class WhoAmI(BaseModel):
+    """Who the request comes from. `access` says the highest level per resource that is allowed now."""
+
+    kind: Literal["person", "service", "system", "anonymous"]
+    id: str
+    name: str
+    roles: list[str]
+    method: Literal["session", "token", "none"]
+    credential_id: str | None
+    expires_at: datetime | None
+    access: dict[str, Literal["none", "read", "write"]]
+
+
+class PersonOut(BaseModel):
+    """Somebody with an account; `roles` are held now, `standing_roles` without an end."""
+
+    handle: str
+    name: str
+    email: str
+    time_zone: str
+    is_active: bool
+    roles: list[str]
+    standing_roles: list[str]
+    managed_by: Literal["file", "web"]
+    has_password: bool
+
+
+class PeoplePage(BaseModel):
+    items: list[PersonOut]
+
+
+class PersonIn(Body):
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    email: Annotated[str, Field(min_length=3, max_length=320)]
+    time_zone: Annotated[str, Field(max_length=64)] = "UTC"
+    roles: list[StandingRole] = Field(default_factory=list)
+
+
+class NewPerson(PersonIn):
+    handle: Handle
+
+
+class InvitationOut(BaseModel):
+    """Hand `path` (under this server's address) to the person; it works once. None when none is needed."""
+
+    handle: str
+    path: str | None
+    expires_at: datetime | None
+
+
+class LoginIn(Body):
+    handle: Handle
+    password: Annotated[str, Field(min_length=1, max_length=1000)]
+    token_name: Annotated[str, Field(min_length=1, max_length=100)] = "sc login"
+
+
+class NewTokenOut(BaseModel):
+    """`token` is shown this once; only its digest is stored."""
+
+    id: str
+    token: str
+    expires_at: datetime | None
+
+
+class NewToken(Body):
+    """`roles` None takes everything the owner holds."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    roles: list[Role] | None = None
+    valid_days: Annotated[float, Field(gt=0, le=90)] = 30
+
+
+class NewServiceToken(Body):
+    """A token of the service role `ci`; `name` is the actor in the event log."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100, examples=["github-actions"])]
+    valid_days: Annotated[float, Field(gt=0, le=90)] = 90
+
+
+class TokenOut(BaseModel):
+    id: str
+    kind: Literal["person", "service", "local"]
+    owner: str
+    name: str
+    roles: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+class TokenPage(BaseModel):
+    items: list[TokenOut]
+
+
+class SessionOut(BaseModel):
+    id: str
+    handle: str
+    address: str
+    user_agent: str
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+    is_this_one: bool
+
+
+class SessionPage(BaseModel):
+    items: list[SessionOut]
+
+
+class ExplanationOut(BaseModel):
+    """Whether it is allowed now, and the cells of the matrix that decided."""
+
+    is_allowed: bool
+    resource: str
+    level: str
+    role: str | None
+    sentence: str
+
+
+def who_am_i(identity: Identity) -> WhoAmI:
+    """Return the identity for the wire."""
+    levels: dict[str, Literal["none", "read", "write"]] = {}
+    for resource in RESOURCES:
+        can_write, can_read = (decide(identity.roles, resource, level) for level in ("write", "read"))
+        levels[resource] = "write" if can_write else "read" if can_read else "none"
+    return WhoAmI(
+        kind=identity.actor.kind,
+        id=identity.actor.id,
+        name=identity.actor.name,
+        roles=sorted(identity.roles, key=list(MATRIX).index),
+        method=identity.method,
+        credential_id=identity.credential_id,
+        expires_at=identity.expires_at,
+        access=levels,
+    )
+
+
+def person_out(person: Person) -> PersonOut:
+    """Return the person for the wire."""
+    return PersonOut(
+        handle=person.handle,
+        name=person.name,
+        email=person.email,
+        time_zone=person.time_zone,
+        is_active=person.is_active,
+        roles=sorted(person.roles),
+        standing_roles=sorted(person.standing_roles),
+        managed_by=person.managed_by,
+        has_password=person.has_password,
+    )
+
+
+def invitation_out(handle: str, invitation: Invitation | None) -> InvitationOut:
+    """Return the invitation for the wire; None reads as: the person can sign in already."""
+    if invitation is None:
+        return InvitationOut(handle=handle, path=None, expires_at=None)
+    return InvitationOut(handle=handle, path=invitation.path, expires_at=invitation.expires_at)
+
+
+def new_token_out(created: NewSecret) -> NewTokenOut:
+    """Return the new token with its secret."""
+    return NewTokenOut(id=created.id, token=created.secret, expires_at=created.expires_at)
+
+
+def token_out(token: Token) -> TokenOut:
+    """Return the token for the wire, without its secret."""
+    return TokenOut(
+        id=token.id,
+        kind=token.kind,
+        owner=token.owner,
+        name=token.name,
+        roles=list(token.roles),
+        created_at=token.created_at,
+        expires_at=token.expires_at,
+        last_used_at=token.last_used_at,
+    )
+
+
+def session_out(session: Session, mine: str | None) -> SessionOut:
+    """Return the session for the wire; `mine` is the id of the one that asks."""
+    return SessionOut(
+        id=session.id,
+        handle=session.handle,
+        address=session.address,
+        user_agent=session.user_agent,
+        created_at=session.created_at,
+        last_seen_at=session.last_seen_at,
+        expires_at=session.expires_at,
+        is_this_one=session.id == mine,
+    )
