@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import exp, log, log10, sqrt
 
+import numpy as np
+
 from staycalm.domains.deployments.analysis.figures import Judgement, MetricFigures
-from staycalm.domains.deployments.analysis.latency import share_above
+from staycalm.domains.deployments.analysis.latency import Floats, share_above
 from staycalm.domains.deployments.analysis.limits import DEFAULT_LIMITS, CountLimit, Limits, Verdict
-from staycalm.domains.deployments.analysis.power import divergence, smallest_visible
+from staycalm.domains.deployments.analysis.power import divergence, smallest_visible, two_sample_nats
 from staycalm.domains.deployments.analysis.size import Size, Stratum, risk_difference
 from staycalm.domains.deployments.analysis.state import AnalysisState, MetricState
 from staycalm.domains.deployments.analysis.window import ERRORS, P50, P95, SLOW, recent
 
-STOP_NATS = 14.0
+STOP_NATS = 10.0
 STOP_CLIENT_NATS = 7.0
 STOP_LEAST_RATE = 0.005
 STOP_LEAST_CLIENTS = 5
@@ -190,22 +192,23 @@ def _absolute_stops(state: AnalysisState, limits: Limits) -> list[str]:
 
 
 def _is_its_own(state: AnalysisState, seen: Stratum, metric: str) -> bool:
-    # Chernoff's bound: the chance of this many at stable's own rate of the same half minute is below e^-14;
-    # without it one healthy rollout in ten would be stopped at 5 rps, and every one in a common outage.
-    rate = seen.candidate_bad / seen.candidate_all
-    shared = (seen.stable_bad + 0.5) / (seen.stable_all + 1.0) if seen.stable_all >= 20 else 0.0
-    bad, total = state.baseline
-    usual = (bad + 0.5) / (total + 100.0) if metric == ERRORS else 0.0
-    reference = max(shared, usual, STOP_LEAST_RATE)
-    if rate <= reference or seen.candidate_all * divergence(rate, reference) < STOP_NATS:
-        return False
+    # Without this one healthy rollout in ten would be stopped at 5 rps, and nearly all in a common outage.
+    if seen.stable_all > 0:
+        if two_sample_nats(seen.candidate_bad, seen.candidate_all, seen.stable_bad, seen.stable_all) < STOP_NATS:
+            return False
+    else:
+        bad, total = state.baseline if metric == ERRORS else (0.0, 0.0)
+        usual = max((bad + 0.5) / (total + 100.0), STOP_LEAST_RATE)
+        rate = seen.candidate_bad / seen.candidate_all
+        if rate <= usual or seen.candidate_all * divergence(rate, usual) < STOP_NATS:
+            return False
     if metric != ERRORS or state.unit == "requests":
         return True
     here = sum(1 for _, _, on_candidate in state.window.failing if on_candidate)
     everyone, share = len(state.window.failing), state.weight / 100.0
     if here < STOP_LEAST_CLIENTS or here <= share * everyone:
         return False
-    return everyone * divergence(here / everyone, share) >= STOP_CLIENT_NATS
+    return bool(everyone * divergence(here / everyone, share) >= STOP_CLIENT_NATS)
 
 
 def _common_trouble(state: AnalysisState, limits: Limits) -> list[str]:
@@ -232,39 +235,38 @@ def _ratio_problem(state: AnalysisState, limits: Limits) -> list[str]:
 def _visible(state: AnalysisState, limits: Limits) -> tuple[float | None, float | None]:
     bad, total = state.baseline
     base = (bad + 0.5) / (total + 100.0)
-    clients = float("inf")
+    clients: float | None = None
     if state.unit == "clients":
         clients = len(state.met_clients.keys) * 2.0**state.met_clients.level
-    parts = [(s.candidate_all + s.stable_all, s) for s in state.errors.strata if s.candidate_all and s.stable_all]
-    seen = sum(n for n, _ in parts)
     errors = smallest_visible(
-        [(n, s.candidate_all / n) for n, s in parts],
-        lambda more: (base, min(base + more, 0.999)),
+        _parts(state.errors.strata),
+        base,
+        lambda more: np.minimum(base + more, 0.999),
         alpha=limits.error_alpha,
-        cap=lambda b, c: min(1.0, clients / max(seen * (b + c) / 2, 1e-9)),
+        clients=clients,
     )
     return errors, _visible_latency(state, limits)
 
 
+def _parts(strata: tuple[Stratum, ...]) -> list[tuple[float, float]]:
+    return [
+        (s.candidate_all + s.stable_all, s.candidate_all / (s.candidate_all + s.stable_all))
+        for s in strata
+        if s.candidate_all and s.stable_all
+    ]
+
+
 def _visible_latency(state: AnalysisState, limits: Limits) -> float | None:
-    taus = state.taus
+    taus, seen = state.taus, []
     if taus is None:
         return None
-    best: float | None = None
     for metric, tau, share in ((state.p50, taus.p50_ms, taus.p50_share), (state.p95, taus.p95_ms, taus.p95_share)):
-        parts = [
-            (s.candidate_all + s.stable_all, s.candidate_all / (s.candidate_all + s.stable_all))
-            for s in metric.tested
-            if s.candidate_all and s.stable_all
-        ]
 
-        def worsened(slower: float, tau: float = tau, share: float = share) -> tuple[float, float]:
-            return share, max(share, share_above(state.sketch, tau / (1 + slower)))
+        def slower(by: Floats, tau: float = tau, share: float = share) -> Floats:
+            return np.asarray(np.maximum(share, share_above(state.sketch, tau / (1 + by))))
 
-        sees = smallest_visible(parts, worsened, alpha=limits.latency_alpha)
-        if sees is not None and (best is None or sees < best):
-            best = sees
-    return best
+        seen.append(smallest_visible(_parts(metric.tested), share, slower, alpha=limits.latency_alpha))
+    return min((s for s in seen if s is not None), default=None)
 
 
 def _lacking(state: AnalysisState, limits: Limits, errors: float | None, latency: float | None) -> list[str]:

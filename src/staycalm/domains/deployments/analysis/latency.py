@@ -68,13 +68,13 @@ def _added(sketch: Sketch, added: NDArray[Any], total: int, now_s: float) -> Ske
     )
 
 
-def share_above(sketch: Sketch, threshold_ms: float) -> float:
-    """Return the share of requests slower than the threshold (fraction), linear inside a bucket."""
+def share_above(sketch: Sketch, threshold_ms: Floats | float) -> Floats:
+    """Return the share of requests slower than each threshold (fraction), linear inside a bucket."""
     if sketch.total <= 0:
-        return 0.0
+        return np.zeros(np.shape(threshold_ms))
     below = np.concatenate(([0.0], np.cumsum(sketch.counts[:-1])))
-    at = float(np.interp(threshold_ms, np.concatenate(([0.0], sketch.edges())), below))
-    return 1.0 - at / sketch.total
+    at = np.interp(threshold_ms, np.concatenate(([0.0], sketch.edges())), below)
+    return np.asarray(1.0 - at / sketch.total)
 
 
 def find_tau(sketch: Sketch, share: float) -> float | None:

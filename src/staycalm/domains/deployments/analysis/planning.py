@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
+import numpy as np
+
 from staycalm.domains.deployments.analysis.limits import DEFAULT_LIMITS, Limits
 from staycalm.domains.deployments.analysis.power import (
     ERROR_ALTERNATIVES,
@@ -68,7 +70,8 @@ def requests_needed(
 
     N = ln(K/α) / [w·KL(θc‖θ0) + (1−w)·KL(θb‖θ0)]; rates are fractions, `weight` is percent in (0, 100).
     """
-    return ceil(bar(alpha, alternatives) / information(weight / 100.0, base, min(base + increase, 0.999)))
+    nats = float(information(weight / 100.0, base, min(base + increase, 0.999)))
+    return ceil(bar(alpha, alternatives) / nats)
 
 
 def forecast(
@@ -116,4 +119,4 @@ def _seconds(requests: int, requests_per_s: float) -> float | None:
 
 
 def _visible(parts: Sequence[tuple[float, float]], base: float, alpha: float) -> float | None:
-    return smallest_visible(parts, lambda more: (base, min(base + more, 0.999)), alpha=alpha)
+    return smallest_visible(parts, base, lambda more: np.minimum(base + more, 0.999), alpha=alpha)
