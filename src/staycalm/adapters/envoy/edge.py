@@ -1,0 +1,250 @@
+"""The route files of one proxy: what is in force, what is reserved, and the one rename between them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace as changed
+from pathlib import Path
+
+from staycalm.adapters.envoy.admin import Admin
+from staycalm.adapters.envoy.files import Json, Layout, disk_trouble, draft, read_json, replace
+from staycalm.adapters.envoy.routes import compose_routes, placements_in, route_file
+from staycalm.adapters.envoy.settings import EnvoySettings
+from staycalm.adapters.envoy.specs import Placed, decode_placed, encode_placed
+from staycalm.core.placement import Placement
+from staycalm.ports.errors import Fenced, OutsideUnavailable, PortError, Rejected, Unconfirmed
+
+CONFIRM_POLL_S = 0.001
+
+
+def route_statistics(listener: str) -> str:
+    """Return the prefix of a listener's route file in the proxy's statistics."""
+    return f"http.{listener}.rds.{listener}"
+
+
+async def confirm(
+    admin: Admin,
+    prefix: str,
+    version: int,
+    *,
+    refused: int | None,
+    deadline: float,
+    newest: Callable[[], int] | None = None,
+) -> None:
+    """The proxy says that the file's version is in force, or a later one up to `newest`.
+
+    Raises Rejected when it refused more files than `refused`, Unconfirmed at the loop time `deadline`.
+    """
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            state = await admin.file_state(prefix)
+        except OutsideUnavailable:
+            state = None
+        highest = version if newest is None else newest()
+        if state is not None and state.version is not None and version <= state.version <= highest:
+            return
+        if state is not None and refused is not None and state.refused > refused:
+            raise Rejected(f"the proxy refused version {version} of {prefix}; the one before is in force")
+        if loop.time() >= deadline:
+            raise Unconfirmed(f"version {version} of {prefix} is written, but the proxy does not confirm it")
+        await asyncio.sleep(CONFIRM_POLL_S)
+
+
+class Edge:
+    """Owns the route files. `shifting` serializes writers; a rollback does not wait for it."""
+
+    def __init__(self, layout: Layout, settings: EnvoySettings, admin: Admin) -> None:
+        self.layout, self.settings, self.admin = layout, settings, admin
+        self.placed: dict[Placement, Placed] = {}
+        self.shifting = asyncio.Lock()
+        self.problem: str | None = None
+        self._versions: dict[str, int] = {}
+        self._live: dict[str, Json] = {}
+        self._reserved: dict[Placement, int] = {}
+        self._drafts = 0
+
+    def load(self) -> None:
+        """What the files on disk say is known. The route files win over the copy beside the declarations."""
+        stored = read_json(self.layout.specs)
+        self.placed = {} if stored is None else decode_placed(stored)
+        for listener in {one.listener for one in self.placed.values()}:
+            file = read_json(self.layout.routes(listener)) or {}
+            resources = file.get("resources") or [{}]
+            version = str(file.get("version_info", ""))
+            self._versions[listener] = int(version) if version.isdigit() else 0
+            self._live[listener] = resources[0]
+            for placement, about in placements_in(resources[0]).items():
+                if placement in self.placed:
+                    self.placed[placement] = changed(
+                        self.placed[placement],
+                        split=about.split,
+                        generation=about.generation,
+                        fence=about.fence,
+                        is_rollback=about.is_rollback,
+                    )
+
+    def version(self, listener: str) -> int:
+        """Return the version of the listener's route file on disk; 0 when there is none."""
+        return self._versions.get(listener, 0)
+
+    def on_listener(self, listener: str, with_: Placed | None = None) -> list[Placed]:
+        """Return the placements of a listener, `with_` in the place of its own entry."""
+        known: Mapping[Placement, Placed] = self.placed
+        if with_ is not None:
+            known = {**self.placed, with_.placement: with_}
+        return [one for one in known.values() if one.listener == listener]
+
+    def compose(self, listener: str, with_: Placed | None = None) -> Json:
+        """Return the listener's routes as they should be."""
+        return compose_routes(listener, self.on_listener(listener, with_), self.settings)
+
+    def _reservations(
+        self, listener: str, version: int, wanted: Mapping[Placement, Placed]
+    ) -> dict[Placement, bytes]:
+        """Return the rollback file of each placement that has one, as the successor of `version`."""
+        here = {key: one for key, one in wanted.items() if one.listener == listener}
+        return {
+            key: route_file(
+                version + 1,
+                compose_routes(listener, {**here, key: one.rolled_back()}.values(), self.settings),
+            )
+            for key, one in here.items()
+            if one.can_roll_back
+        }
+
+    def _draft(self, content: bytes, *, is_synced: bool) -> Path:
+        self._drafts += 1
+        return draft(self.layout, f"routes-{self._drafts}.json", content, is_synced=is_synced)
+
+    def save(self, *, is_synced: bool = False) -> None:
+        """Declarations and splits are on disk, in case a route file gets lost."""
+        replace(self.layout, self.layout.specs, encode_placed(self.placed), is_synced=is_synced)
+
+    async def write(self, listener: str, wanted: Placed | None = None) -> int:
+        """The listener's file and every rollback file of it are on disk, `wanted` included; returns the version.
+
+        The reserved files are renamed first: at no instant is there a weight without its way back. The caller
+        holds `shifting`. Raises OutsideUnavailable with nothing changed.
+        """
+        while True:
+            before = self.version(listener)
+            if wanted is not None:
+                known = self.placed.get(wanted.placement)
+                if known is not None and known.generation >= wanted.generation:
+                    raise Fenced(f"{wanted.placement} was rolled back meanwhile")
+            future = self.placed if wanted is None else {**self.placed, wanted.placement: wanted}
+            version, routes = before + 1, self.compose(listener, wanted)
+            reservations = self._reservations(listener, version, future)
+            try:
+                live = await asyncio.to_thread(self._draft, route_file(version, routes), is_synced=True)
+                drafts = {
+                    key: await asyncio.to_thread(self._draft, content, is_synced=True)
+                    for key, content in reservations.items()
+                }
+            except OSError as error:
+                raise disk_trouble(self.layout.routes(listener), error) from None
+            if self.version(listener) != before:
+                continue
+            self._put_in_place(listener, version, live, drafts)
+            self._live[listener] = routes
+            if wanted is not None:
+                self.placed[wanted.placement] = wanted
+            return version
+
+    def _put_in_place(self, listener: str, version: int, live: Path, drafts: Mapping[Placement, Path]) -> None:
+        target = self.layout.routes(listener)
+        try:
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for placement, path in drafts.items():
+                os.replace(path, self.layout.rollback(placement))
+            os.replace(live, target)
+        except OSError as error:
+            self._reserved.clear()
+            raise disk_trouble(target, error) from None
+        for placement in [key for key, one in self.placed.items() if one.listener == listener]:
+            self._reserved.pop(placement, None)
+        self._reserved |= dict.fromkeys(drafts, version + 1)
+        self._versions[listener] = version
+
+    def is_current(self, listener: str) -> bool:
+        """Return whether the file on disk says what it should."""
+        return self._live.get(listener) == self.compose(listener) and self.layout.routes(listener).exists()
+
+    def forget_listener(self, listener: str) -> None:
+        """No route file of the listener is left."""
+        self.layout.routes(listener).unlink(missing_ok=True)
+        self._live.pop(listener, None)
+
+    def roll_back(self, placement: Placement) -> int:
+        """The reserved file is the listener's file; returns its version. One rename, nothing awaited.
+
+        When no valid reserved file lies there (a neighbour moved in this very instant), it is composed now.
+        """
+        one = self.placed[placement]
+        if not one.can_roll_back:
+            return self.version(one.listener)
+        after, version = one.rolled_back(), self.version(one.listener) + 1
+        target = self.layout.routes(one.listener)
+        routes = self.compose(one.listener, after)
+        try:
+            if self._reserved.get(placement) != version:
+                raise FileNotFoundError(placement)
+            os.replace(self.layout.rollback(placement), target)
+        except OSError:
+            replace(self.layout, target, route_file(version, routes), is_synced=False)
+        self._versions[one.listener] = version
+        self._live[one.listener] = routes
+        self._reserved.pop(placement, None)
+        self.placed[placement] = after
+        self._reserve_again(one.listener)
+        return version
+
+    def _reserve_again(self, listener: str) -> None:
+        """The neighbours' rollback files follow the file now in force; if that fails they are composed later."""
+        version = self.version(listener)
+        try:
+            for placement, content in self._reservations(listener, version, self.placed).items():
+                self._reserved.pop(placement, None)
+                os.replace(self._draft(content, is_synced=False), self.layout.rollback(placement))
+                self._reserved[placement] = version + 1
+            self.problem = None
+        except OSError as error:
+            self.problem = f"rollback files cannot be reserved: {disk_trouble(self.layout.root, error)}"
+
+    async def refused(self, prefix: str) -> int | None:
+        """Return how many files the proxy refused so far, None when it does not answer."""
+        try:
+            return (await self.admin.file_state(prefix)).refused
+        except OutsideUnavailable:
+            return None
+
+    async def confirm(self, listener: str, version: int, *, refused: int | None, deadline: float) -> None:
+        """The listener's file of that version, or a later one of ours, is in force. Raises as `confirm` does."""
+        await confirm(
+            self.admin,
+            route_statistics(listener),
+            version,
+            refused=refused,
+            deadline=deadline,
+            newest=lambda: self.version(listener),
+        )
+
+    async def shift(self, wanted: Placed, *, deadline: float) -> None:
+        """The placement is in force as wanted. Raises Rejected with the split of before still in force."""
+        listener, known = wanted.listener, self.placed[wanted.placement]
+        refused = await self.refused(route_statistics(listener))
+        version = await self.write(listener, wanted)
+        try:
+            await self.confirm(listener, version, refused=refused, deadline=deadline)
+        except Rejected:
+            if self.placed[wanted.placement] == wanted:
+                self.placed[wanted.placement] = known
+                await self.write(listener)
+            raise
+        try:
+            self.save()
+        except PortError as error:
+            self.problem = str(error)

@@ -1,0 +1,255 @@
+"""The proxy's process: started, found again, watched, drained and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from staycalm.adapters.envoy.admin import Admin
+from staycalm.adapters.envoy.binary import Binary
+from staycalm.adapters.envoy.files import Layout, disk_trouble, read_json, replace
+from staycalm.adapters.envoy.settings import EnvoySettings
+from staycalm.ports.errors import OutsideUnavailable, PortError
+
+LAUNCHER = Path(__file__).with_name("launcher.py")
+POLL_S = 0.02
+_PAUSES_S = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_STEADY_S = 30.0
+IS_LINUX = sys.platform.startswith("linux")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One process for ever: a pid alone is used again. `started` is opaque and compared for equality."""
+
+    pid: int
+    started: str
+
+    def __str__(self) -> str:
+        return f"{self.pid}:{self.started}"
+
+
+def look(pid: int) -> Identity | None:
+    """Return who runs under the pid now; None for nobody, and for a zombie."""
+    if IS_LINUX:
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return None
+        state, *rest = fields.rpartition(")")[2].split()
+        return None if state in "ZX" else Identity(pid, rest[18])
+    shown = subprocess.run(
+        ["ps", "-o", "state=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False, timeout=5
+    ).stdout.split(maxsplit=1)
+    return Identity(pid, shown[1].strip()) if len(shown) == 2 and "Z" not in shown[0] else None
+
+
+def _exists(identity: Identity) -> bool:
+    """Cheap enough to be asked fifty times a second."""
+    if IS_LINUX:
+        return look(identity.pid) == identity
+    try:
+        os.kill(identity.pid, 0)
+    except OSError:
+        return False
+    return True
+
+
+def last_lines(path: Path, count: int = 5) -> str:
+    """Return the end of a log for a message, or nothing."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 4096))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return " | ".join(line.strip() for line in lines[-count:])
+
+
+class Process:
+    """Keeps one Envoy alive. It runs in a session of its own and survives this process unless told otherwise."""
+
+    def __init__(self, layout: Layout, settings: EnvoySettings) -> None:
+        self._layout, self._settings = layout, settings
+        self._binary: Binary | None = None
+        self._child: subprocess.Popen[bytes] | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self.identity: Identity | None = None
+        self.restarts = 0
+        self.problem: str | None = None
+
+    @property
+    def socket(self) -> Path:
+        return self._layout.root / "admin.sock"
+
+    def is_alive(self) -> bool:
+        """Return whether the process this one looks after runs."""
+        if self._child is not None and self._child.poll() is not None:
+            return False
+        return self.identity is not None and _exists(self.identity)
+
+    def _arguments(self, binary: Binary) -> list[str]:
+        workers = self._settings.concurrency or min(os.cpu_count() or 1, 4)
+        drain_s = str(max(1, round(self._settings.drain_timeout_s)))
+        return [
+            str(binary.path), "-c", str(self._layout.bootstrap), "--disable-hot-restart",
+            "--concurrency", str(workers), "--log-path", str(self._layout.log), "-l", "warning",
+            "--file-flush-interval-msec", "100", "--drain-time-s", drain_s, "--drain-strategy", "immediate",
+        ]  # fmt: skip
+
+    def _fingerprint(self, binary: Binary) -> str:
+        """What must be equal for a running proxy to be taken over as it is."""
+        try:
+            bootstrap = self._layout.bootstrap.read_text(encoding="utf-8")
+        except OSError:
+            bootstrap = ""
+        return "\n".join([binary.version, *self._arguments(binary)[1:], bootstrap])
+
+    def _launch(self, binary: Binary) -> None:
+        """A new process runs. Called on the event loop's thread: death with the parent means this thread's."""
+        parent = os.getpid() if self._settings.die_with_parent else 0
+        self.socket.unlink(missing_ok=True)
+        command = [sys.executable, "-I", "-S", str(LAUNCHER), str(self._settings.file_limit_bytes), str(parent)]
+        try:
+            with self._layout.log.open("ab") as log:
+                self._child = subprocess.Popen(
+                    [*command, *self._arguments(binary)],
+                    cwd=self._layout.root,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise disk_trouble(self._layout.log, error) from None
+        self.identity = look(self._child.pid)
+        if self.identity is not None:
+            about = {
+                "pid": self.identity.pid,
+                "started": self.identity.started,
+                "fingerprint": self._fingerprint(binary),
+            }
+            replace(self._layout, self._layout.pid, msgspec.json.encode(about), is_synced=False)
+
+    async def _adopt(self, binary: Binary, admin: Admin) -> bool:
+        """Return whether a proxy of ours, set up as we would, runs already; one set up otherwise is ended."""
+        kept = read_json(self._layout.pid)
+        if kept is None:
+            return False
+        identity = Identity(int(kept["pid"]), str(kept["started"]))
+        if look(identity.pid) != identity:
+            return False
+        self.identity = identity
+        if kept.get("fingerprint") == self._fingerprint(binary):
+            try:
+                if await admin.is_ready():
+                    return True
+            except OutsideUnavailable:
+                pass
+        await self.end(admin)
+        return False
+
+    async def start(self, binary: Binary, admin: Admin) -> bool:
+        """The proxy serves and is looked after; returns True when it was found running.
+
+        Raises OutsideUnavailable with the last lines of its log when it does not become ready.
+        """
+        self._binary = binary
+        adopted = await self._adopt(binary, admin)
+        if not adopted:
+            self._launch(binary)
+            await self._wait_ready(admin)
+        self._watch = asyncio.create_task(self._look_after(admin))
+        return adopted
+
+    async def _wait_ready(self, admin: Admin) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._settings.start_timeout_s
+        while loop.time() < deadline:
+            if not self.is_alive():
+                raise OutsideUnavailable(f"the proxy ended at its start: {last_lines(self._layout.log)}")
+            try:
+                if await admin.is_ready():
+                    return
+            except OutsideUnavailable:
+                pass
+            await asyncio.sleep(POLL_S)
+        raise OutsideUnavailable(f"the proxy is not ready after {self._settings.start_timeout_s} s")
+
+    async def _look_after(self, admin: Admin) -> None:
+        """Whenever the proxy ends it is started again, from the files and so with the last weights."""
+        loop, failures, since = asyncio.get_running_loop(), 0, 0.0
+        while True:
+            await self._wait_gone()
+            failures = 0 if loop.time() - since > _STEADY_S else failures + 1
+            self.restarts += 1
+            self.problem = f"the proxy ended: {last_lines(self._layout.log, 2)}"
+            await asyncio.sleep(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)] if since else 0)
+            since = loop.time()
+            try:
+                assert self._binary is not None
+                self._launch(self._binary)
+                await self._wait_ready(admin)
+                self.problem = None
+            except PortError as error:
+                self.problem = str(error)
+
+    async def release(self) -> None:
+        """The process is no longer looked after, and goes on."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+            self._watch = None
+
+    async def end(self, admin: Admin) -> None:
+        """The proxy is gone. Requests in flight had `drain_timeout_s` to finish."""
+        await self.release()
+        if self.is_alive():
+            await self._drain(admin)
+        for number, patience_s in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
+            if not self.is_alive():
+                break
+            assert self.identity is not None
+            try:
+                os.kill(self.identity.pid, number)
+            except ProcessLookupError:
+                break
+            await self._wait_gone(patience_s)
+        if self.identity is None:
+            return
+        if self._child is not None:
+            self._child.poll()
+        self._child = self.identity = None
+        for path in (self._layout.pid, self.socket):
+            path.unlink(missing_ok=True)
+
+    async def _wait_gone(self, patience_s: float | None = None) -> None:
+        """The process has ended, or the patience has."""
+        loop = asyncio.get_running_loop()
+        deadline = None if patience_s is None else loop.time() + patience_s
+        while True:
+            if not self.is_alive() or (deadline is not None and loop.time() >= deadline):
+                return
+            await asyncio.sleep(POLL_S)
+
+    async def _drain(self, admin: Admin) -> None:
+        """New connections go elsewhere and none is served any more, or the time is up."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._settings.drain_timeout_s
+        try:
+            await admin.ask("/healthcheck/fail", post=True)
+            await admin.ask("/drain_listeners", {"skip_exit": ""}, post=True)
+            while loop.time() < deadline and self.is_alive():
+                active = await admin.values(r"^http\..*\.downstream_rq_active$")
+                if not any(int(value) for name, value in active.items() if not name.startswith("http.admin.")):
+                    return
+                await asyncio.sleep(POLL_S)
+        except OutsideUnavailable:
+            return
