@@ -2,5 +2,6 @@
 
 from staycalm.adapters.probes.adapter import LocalProber
 from staycalm.adapters.probes.settings import ProbesSettings
+from staycalm.adapters.probes.smoke import LocalSmokeRunner
 
-__all__ = ["LocalProber", "ProbesSettings"]
+__all__ = ["LocalProber", "LocalSmokeRunner", "ProbesSettings"]

@@ -68,17 +68,25 @@ class LocalProber:
             return await self._http(probe)
         if probe.kind == "tcp":
             return await _tcp(probe.target)
-        return await self._command(probe.command)
+        return await self._command(probe.command, probe.environment)
 
     async def _http(self, probe: Probe) -> tuple[bool, str]:
         headers = {"Host": probe.host_header} if probe.host_header else {}
         session = self._opened()
         # A redirect is an answer of this server; where it leads is somebody else's health.
-        async with session.get(probe.target, headers=headers, allow_redirects=False) as answer:
+        async with session.get(
+            probe.target, headers=headers, allow_redirects=False, ssl=probe.checks_certificate
+        ) as answer:
             status = answer.status
-        if probe.expect_status is not None:
-            return status == probe.expect_status, f"HTTP {status}, expected {probe.expect_status}"
-        return 200 <= status < 400, f"HTTP {status}"
+            body = await answer.content.read(OUTPUT_LIMIT_BYTES) if probe.expect_body else b""
+        seen = (
+            f"HTTP {status}" if probe.expect_status is None else f"HTTP {status}, expected {probe.expect_status}"
+        )
+        if status != probe.expect_status if probe.expect_status is not None else not 200 <= status < 400:
+            return False, seen
+        if probe.expect_body and probe.expect_body.encode() not in body:
+            return False, f"HTTP {status}, but the answer lacks {probe.expect_body[:80]!r}"
+        return True, seen
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -96,11 +104,11 @@ class LocalProber:
             )
         return self._session
 
-    async def _command(self, command: tuple[str, ...]) -> tuple[bool, str]:
+    async def _command(self, command: tuple[str, ...], environment: Mapping[str, str]) -> tuple[bool, str]:
         if not command or command[0] not in self._commands:
             name = command[0] if command else ""
             return False, f"the server's settings name no command {name!r} (probes.commands)"
-        return await _run((*self._commands[command[0]], *command[1:]))
+        return await _run((*self._commands[command[0]], *command[1:]), environment)
 
 
 async def _tcp(target: str) -> tuple[bool, str]:
@@ -114,14 +122,14 @@ async def _tcp(target: str) -> tuple[bool, str]:
     return True, "accepts connections"
 
 
-async def _run(argv: tuple[str, ...]) -> tuple[bool, str]:
+async def _run(argv: tuple[str, ...], environment: Mapping[str, str]) -> tuple[bool, str]:
     """Run it in a process group of its own, which does not outlive this coroutine."""
     process = await asyncio.create_subprocess_exec(
         *argv,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
+        env={name: os.environ[name] for name in PASSED_ON if name in os.environ} | dict(environment),
         start_new_session=True,
     )
     try:
