@@ -86,6 +86,7 @@ def parse_file(text: str, file: str, web: WebManaged, sections: Sequence[FileSec
     entries = _people_entries(top["people"], person_sections, web)
     people = {h: _person(h, f, organisation.time_zone) for h, f in entries.items() if h not in web.people}
     known_people = frozenset({*people, *web.people})
+    _refuse_shared_email(entries)
     environments = _environments(top["environments"], web)
     teams = _teams(top["teams"], known_people, web)
     names = (known_people, frozenset({*teams, *web.teams}))
@@ -99,6 +100,7 @@ def parse_file(text: str, file: str, web: WebManaged, sections: Sequence[FileSec
         environments=frozenset(production),
         placements=frozenset(placements),
         references={kind: tuple(nodes) for kind, nodes in references.items()},
+        declared={s.name: _keys(top[s.name]) for s in sections if s.under == "file"},
         time_zone=organisation.time_zone,
     )
     parsed = _sections(sections, top, entries, known)
@@ -114,6 +116,10 @@ def parse_file(text: str, file: str, web: WebManaged, sections: Sequence[FileSec
         web_managed=web,
         sections=parsed,
     )
+
+
+def _keys(node: Node) -> frozenset[str]:
+    return frozenset(key.raw for key, _ in node.entries()) if node.kind == "mapping" else frozenset()
 
 
 def _sections(
@@ -175,6 +181,15 @@ def _person(handle: str, f: Fields, time_zone: str) -> DeclaredPerson:
             item.report("nobody holds on-call for ever", "remove it; the schedule gives it for each shift")
     roles = frozenset(item.choice(STANDING_ROLES) for item in items if item.text() != "on-call")
     return DeclaredPerson(handle, f.text("name"), email, _time_zone(f, time_zone), roles)
+
+
+def _refuse_shared_email(entries: Mapping[str, Fields]) -> None:
+    holders: dict[str, str] = {}
+    for handle, f in entries.items():
+        email = f.text("email").casefold()
+        holder = holders.setdefault(email, handle) if email else handle
+        if holder != handle:
+            f["email"].report(f"{holder} has the same e-mail address", "one person has one account")
 
 
 def _environments(node: Node, web: WebManaged) -> dict[str, Environment]:

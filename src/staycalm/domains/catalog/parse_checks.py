@@ -114,6 +114,10 @@ def parse_integrity(node: Node) -> DataIntegrityCheck | None:
         wrong = wrong_reference(database)
         if wrong is not None:
             f["database"].report(f"{wrong!r} is not a reference", "write ${env:NAME} or ${file:PATH}")
+        before, has_user, _ = database.rpartition("@")
+        password = before.partition("://")[2].partition(":")[2]
+        if has_user and password and "${" not in password:
+            f["database"].report("a password stands in the file", "write ${env:NAME} or ${file:PATH} instead")
         return DataIntegrityCheck("sql", None, f.text("sql"), database, interval_s, timeout_s)
     f.require("command")
     return DataIntegrityCheck("command", f.text("command"), None, None, interval_s, timeout_s)

@@ -1,13 +1,7 @@
-"""What other domains may call. `tx` first.
+"""What other domains may call. `tx` first; `get_` raises NotFound, `find_` may be None.
 
-    get_service(tx, name) -> Service              find_service(tx, name) -> Service | None
-    list_services(tx) -> tuple[Service, ...]      get_environment(tx, name) -> Environment
-    list_environments(tx) -> tuple[Environment, ...]
-    get_placement(tx, placement) -> PlacementConfig      find_placement(tx, placement) -> PlacementConfig | None
-    list_placements(tx) -> tuple[PlacementConfig, ...]
-    get_organisation(tx) -> Organisation          find_team(tx, name) -> Team | None
-    team_members(tx, team) -> tuple[str, ...]     (handles)
-`get_` raises NotFound.
+What left the file is out of every list and answer; `even_removed=True` still finds its last declaration,
+for what runs on. `resolve_references` fills `${env:…}` and `${file:…}` in, where a program is started.
 """
 
 from __future__ import annotations
@@ -25,7 +19,23 @@ from staycalm.domains.catalog.config import (
     SmokeTest,
     Team,
 )
+from staycalm.domains.catalog.decisions import resolve_references
 from staycalm.domains.catalog.located import Mark, Node, Problem
+from staycalm.domains.catalog.queries import (
+    find_environment,
+    find_placement,
+    find_service,
+    find_team,
+    get_environment,
+    get_organisation,
+    get_placement,
+    get_service,
+    list_environments,
+    list_placements,
+    list_services,
+    list_teams,
+    team_members,
+)
 from staycalm.domains.catalog.questions import Change, FileSection, Names
 
 __all__ = [
@@ -46,4 +56,18 @@ __all__ = [
     "Service",
     "SmokeTest",
     "Team",
+    "find_environment",
+    "find_placement",
+    "find_service",
+    "find_team",
+    "get_environment",
+    "get_organisation",
+    "get_placement",
+    "get_service",
+    "list_environments",
+    "list_placements",
+    "list_services",
+    "list_teams",
+    "resolve_references",
+    "team_members",
 ]

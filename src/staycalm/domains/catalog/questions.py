@@ -33,7 +33,8 @@ class Names:
 
     `references` are the places where catalog's own sections name a thing of an upper domain, by kind:
     "escalation_policy", "strategy". The section that owns the kind reports the unknown ones with
-    `node.reference(known, "escalation policy")`.
+    `node.reference(known, "escalation policy")`. `declared` are the names under each upper section's key,
+    by section: so one section may refer to what another one of the same file declares.
     """
 
     people: frozenset[str] = frozenset()
@@ -42,6 +43,7 @@ class Names:
     environments: frozenset[str] = frozenset()
     placements: frozenset[Placement] = frozenset()
     references: Mapping[str, tuple[Node, ...]] = field(default_factory=dict)
+    declared: Mapping[str, frozenset[str]] = field(default_factory=dict)
     time_zone: str = "UTC"
 
 
