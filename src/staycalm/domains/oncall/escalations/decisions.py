@@ -6,43 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from staycalm.core.errors import Invalid
-from staycalm.core.priority import Priority
+from staycalm.domains.oncall.policies.decisions import Policy, Target, targets_as_json, targets_from_json
 
-TargetKind = Literal["schedule", "person", "team"]
-TargetRole = Literal["primary", "secondary"]
 Urgency = Literal["page", "notify"]
-MAX_ROUNDS = 20
-MAX_STEPS = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Whom a step reaches: a person, everybody in a team, or who holds `role` of a schedule just then."""
-
-    kind: TargetKind
-    name: str
-    role: TargetRole = "primary"
-
-    def __str__(self) -> str:
-        return f"{self.role} of {self.name}" if self.kind == "schedule" else f"{self.kind} {self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One rung: page `targets`, then give them `wait_s` seconds to acknowledge before the next rung."""
-
-    targets: tuple[Target, ...]
-    wait_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """Ordered steps, gone through `rounds` times (1–20) before nobody has answered."""
-
-    name: str
-    steps: tuple[Step, ...]
-    rounds: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +38,6 @@ class Taken:
     people: tuple[str, ...]
     round: int
     next: Position
-
-
-def check_policy(policy: Policy) -> Policy:
-    """Return `policy`; raises Invalid when it could not page anybody or would page without end."""
-    if not 1 <= len(policy.steps) <= MAX_STEPS:
-        raise Invalid("bad-policy", f"policy {policy.name} needs 1 to {MAX_STEPS} steps")
-    if not 1 <= policy.rounds <= MAX_ROUNDS:
-        raise Invalid("bad-policy", f"policy {policy.name} repeats {policy.rounds} times; use 1 to {MAX_ROUNDS}")
-    if any(not step.targets for step in policy.steps):
-        raise Invalid("bad-policy", f"policy {policy.name} has a step without a target")
-    return policy
 
 
 def freeze(policy: Policy, page_after_s: float) -> tuple[FrozenStep, ...]:
@@ -137,26 +92,10 @@ def step_key(generation: int, round_: int, step: FrozenStep) -> str:
     return f"{generation}.{round_}.{step.number}"
 
 
-def page_after_s(priority: Priority, by_priority: Mapping[str, float]) -> float:
-    """Return the seconds between the start and the first page; raises Invalid for a priority that never pages."""
-    if priority not in by_priority:
-        raise Invalid(
-            "does-not-page",
-            f"{priority} does not page anybody",
-            next_step="P2 becomes a ticket and P3 stays on the dashboard; raise it to P1 or P0 to page.",
-        )
-    return by_priority[priority]
-
-
 def steps_as_json(steps: Sequence[FrozenStep]) -> list[dict[str, Any]]:
     """Return what the row stores."""
     return [
-        {
-            "number": s.number,
-            "urgency": s.urgency,
-            "wait_s": s.wait_s,
-            "targets": [{"kind": t.kind, "name": t.name, "role": t.role} for t in s.targets],
-        }
+        {"number": s.number, "urgency": s.urgency, "wait_s": s.wait_s, "targets": targets_as_json(s.targets)}
         for s in steps
     ]
 
@@ -164,6 +103,5 @@ def steps_as_json(steps: Sequence[FrozenStep]) -> list[dict[str, Any]]:
 def steps_from_json(stored: Sequence[Mapping[str, Any]]) -> tuple[FrozenStep, ...]:
     """Return the steps that `steps_as_json` wrote."""
     return tuple(
-        FrozenStep(s["number"], s["urgency"], tuple(Target(**t) for t in s["targets"]), s["wait_s"])
-        for s in stored
+        FrozenStep(s["number"], s["urgency"], targets_from_json(s["targets"]), s["wait_s"]) for s in stored
     )

@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from staycalm.ports.messages import ChannelKind
+from staycalm.domains.oncall.contacts.decisions import ContactMethod
 
 Kind = Literal["page", "notice", "test"]
-Health = Literal["untested", "working", "failing"]
-
-
-@dataclass(frozen=True, slots=True)
-class ContactMethod:
-    """One way to reach a person. `after_s` is the delay behind the page; None: only when another one failed.
-
-    `position` orders a person's methods. `managed_by` "account" is the e-mail address of their account,
-    used while nothing else is declared.
-    """
-
-    id: str
-    person: str
-    kind: ChannelKind
-    address: str
-    position: int = 0
-    after_s: float | None = 0.0
-    health: Health = "untested"
-    managed_by: Literal["file", "web", "account"] = "web"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +19,6 @@ class Retry:
     base_s: float
     cap_s: float
     deadline_s: float
-
-
-def usable(methods: Iterable[ContactMethod], channels: frozenset[str] | None) -> tuple[ContactMethod, ...]:
-    """Return the methods in order whose channel this server has; None means that it has not said yet."""
-    return tuple(
-        sorted((m for m in methods if channels is None or m.kind in channels), key=lambda m: (m.position, m.id))
-    )
 
 
 def due_times(

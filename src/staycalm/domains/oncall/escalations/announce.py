@@ -1,0 +1,93 @@
+"""What an escalation says: messages to people, events to the log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from staycalm.core.actor import SYSTEM
+from staycalm.domains.oncall.escalations.decisions import FrozenStep, Taken, step_key
+from staycalm.domains.oncall.escalations.queries import Escalation
+from staycalm.domains.oncall.events import EscalationExhausted, StepReached, StepSkipped
+from staycalm.domains.oncall.notifications import service as notifications
+from staycalm.domains.oncall.notifications.messages import Content
+from staycalm.domains.oncall.policies.queries import people_of
+from staycalm.kit.database import Tx
+
+
+def page(tx: Tx, escalation: Escalation, step: FrozenStep, taken: Taken) -> None:
+    key = step_key(escalation.generation, taken.round, step)
+    is_last = taken.round + 1 >= escalation.rounds and taken.next.index >= len(escalation.steps)
+    targets = [str(target) for target in step.targets]
+    for person in taken.people:
+        content = Content(
+            subject=escalation.subject,
+            title=escalation.title,
+            priority=escalation.priority,
+            service=escalation.service,
+            environment=escalation.environment,
+            url_path=escalation.url_path,
+            why=f"{_role_of(tx, step, person)} (policy {escalation.policy}, step {step.number or 1})",
+            step=step.number,
+            act_within_s=step.wait_s,
+            is_last=is_last,
+        )
+        notifications.queue(
+            tx,
+            kind="page" if step.urgency == "page" else "notice",
+            person=person,
+            content=content,
+            step=key,
+            state=f"{escalation.id} {escalation.priority}",
+            escalation=escalation.id,
+        )
+    event = StepReached(
+        **about(escalation),
+        escalation=escalation.id,
+        step=step.number,
+        round=taken.round,
+        urgency=step.urgency,
+        targets=targets,
+        people=list(taken.people),
+        wait_s=step.wait_s,
+    )
+    tx.emit(SYSTEM, event)
+
+
+def _role_of(tx: Tx, step: FrozenStep, person: str) -> str:
+    target = next((t for t in step.targets if person in people_of(tx, t)), None)
+    if target is None or target.kind == "person":
+        return "named in the policy"
+    return f"{target.role} on call, schedule {target.name}" if target.kind == "schedule" else f"in {target}"
+
+
+def tell_skipped(tx: Tx, escalation: Escalation, step: FrozenStep, round_: int) -> None:
+    has_anybody = any(people_of(tx, target) for target in step.targets)
+    event = StepSkipped(
+        **about(escalation),
+        escalation=escalation.id,
+        step=step.number,
+        round=round_,
+        targets=[str(target) for target in step.targets],
+        reason="nobody there can be reached" if has_anybody else "nobody on call",
+    )
+    tx.emit(SYSTEM, event)
+
+
+def tell_exhausted(tx: Tx, escalation: Escalation) -> None:
+    event = EscalationExhausted(
+        **about(escalation),
+        escalation=escalation.id,
+        priority=escalation.priority,
+        title=escalation.title,
+        reason="nobody answered" if escalation.people else "nobody could be paged",
+        people=list(escalation.people),
+    )
+    tx.emit(SYSTEM, event)
+
+
+def about(escalation: Escalation) -> dict[str, Any]:
+    return {
+        "subject": escalation.subject,
+        "service": escalation.service,
+        "environment": escalation.environment,
+    }

@@ -1,0 +1,1 @@
+"""Who is paged in which order, how long each has, and which priority pages at all."""

@@ -1,0 +1,73 @@
+"""What on-call does when others tell of something. Each is idempotent: the open escalation is unique."""
+
+from __future__ import annotations
+
+from staycalm.core.actor import SYSTEM
+from staycalm.core.events import Recorded
+from staycalm.core.priority import parse_priority
+from staycalm.domains.accounts.events import PersonDeactivated, PersonReactivated
+from staycalm.domains.alerts.events import AlertAcknowledged, AlertRaised, AlertResolved
+from staycalm.domains.oncall.coverage import service as coverage
+from staycalm.domains.oncall.escalations import queries as escalation_queries
+from staycalm.domains.oncall.escalations import service as escalations
+from staycalm.domains.oncall.events import ContactMethodChanged, NotificationFailed
+from staycalm.domains.oncall.policies.queries import timing_by_priority
+from staycalm.kit.database import Tx
+
+
+def page_for_alert_group(tx: Tx, recorded: Recorded[AlertRaised]) -> None:
+    """An alert group that escalates by itself is being paged, at its highest priority."""
+    event = recorded.event
+    priority = parse_priority(event.priority)
+    if event.escalates != "group" or priority not in timing_by_priority(tx):
+        return
+    if escalation_queries.find_open(tx, event.subject) is not None:
+        escalations.raise_priority(tx, SYSTEM, event.subject, priority)
+        return
+    escalations.start_escalation(
+        tx,
+        SYSTEM,
+        subject=event.subject,
+        policy=None,
+        service=event.service,
+        environment=event.environment,
+        priority=priority,
+        title=event.summary,
+        url_path=f"/alerts/{event.subject}",
+    )
+
+
+def acknowledge_for_alert_group(tx: Tx, recorded: Recorded[AlertAcknowledged]) -> None:
+    """Whoever acknowledged the alerts of a group has its page too."""
+    event = recorded.event
+    found = escalation_queries.find_open(tx, event.subject)
+    if found is not None and found.state != "acknowledged":
+        escalations.acknowledge(tx, recorded.actor, event.subject, via="alert", person=event.by)
+
+
+def stop_for_alert_group(tx: Tx, recorded: Recorded[AlertResolved]) -> None:
+    """Nobody is paged for a group in which nothing fires any more."""
+    if recorded.event.is_group_resolved:
+        escalations.stop_escalation(tx, SYSTEM, recorded.event.subject, "resolved")
+
+
+def hurry_when_nobody_was_reached(tx: Tx, recorded: Recorded[NotificationFailed]) -> None:
+    """A step none of whose messages arrived does not wait for an answer."""
+    event = recorded.event
+    if event.is_unreached and event.escalation is not None and event.step is not None:
+        escalations.hurry(tx, event.escalation, event.step)
+
+
+def check_coverage_after_contact_change(tx: Tx, _recorded: Recorded[ContactMethodChanged]) -> None:
+    """Holes that a changed contact method makes or mends are found at once."""
+    coverage.check_soon(tx)
+
+
+def check_coverage_after_leaving(tx: Tx, _recorded: Recorded[PersonDeactivated]) -> None:
+    """Shifts of somebody who left are found at once."""
+    coverage.check_soon(tx)
+
+
+def check_coverage_after_return(tx: Tx, _recorded: Recorded[PersonReactivated]) -> None:
+    """Shifts of somebody who is back count as covered again."""
+    coverage.check_soon(tx)

@@ -1,0 +1,1 @@
+"""Fake ports for simulation: strict, with fault injection, and never suspending."""
