@@ -9,14 +9,13 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from staycalm.client.api import Api
 from staycalm.client.connection import find_connection
 
-F = TypeVar("F", bound=Callable[..., Any])
 TONES = {
     "completed": "green", "healthy": "green", "ok": "green", "resolved": "green", "closed": "green",
     "rolled-back": "red", "rolling-back": "red", "firing": "red", "P0": "red", "unhealthy": "red",
@@ -26,20 +25,25 @@ TONES = {
 TONES |= {"declared": "red", "triage": "red", "investigating": "yellow", "suppressed": "bright_black"}
 
 
-def command(name: str | None = None, **named: Any) -> Callable[[F], click.Command]:
-    """Declare a command that talks to the server: adds --server, --token and --json, and passes `api`, `as_json`."""
+CONNECTION: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
+    click.option("--server", metavar="URL", help="Server to talk to (else SC_SERVER, `sc login`, local data)."),
+    click.option("--token", metavar="TOKEN", help="Token to use (else SC_TOKEN)."),
+    click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts."),
+)
 
-    def decorate(function: F) -> click.Command:
-        @click.option(
-            "--server", metavar="URL", help="Server to talk to (else SC_SERVER, `sc login`, local data)."
-        )
-        @click.option("--token", metavar="TOKEN", help="Token to use (else SC_TOKEN).", envvar=None)
-        @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
-        @functools.wraps(function)
+
+def command(**named: Any) -> Callable[[Callable[..., Any]], click.Command]:
+    """Declare a command that talks to the server: it has --server, --token, --json, and gets `api`, `as_json`."""
+
+    def decorate(function: Callable[..., Any]) -> click.Command:
         def run(server: str | None, token: str | None, as_json: bool, **rest: Any) -> Any:
             return function(Api(find_connection(server, token)), as_json, **rest)
 
-        return click.command(name or function.__name__.replace("_", "-"), **named)(run)
+        wrapped: Callable[..., Any] = functools.wraps(function)(run)
+        for option in CONNECTION:
+            wrapped = option(wrapped)
+        made: click.Command = click.command(function.__name__.replace("_", "-"), **named)(wrapped)
+        return made
 
     return decorate
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from typing import Any
 
 import click
@@ -20,10 +21,8 @@ from staycalm.client.connection import Connection, login_file
 def login(server: str, handle: str, password_stdin: bool) -> None:
     """Sign in to SERVER and keep a token for later commands (mode 0600)."""
     url = (server if "://" in server else f"https://{server}").rstrip("/")
-    password = (
-        click.get_text_stream("stdin").readline().rstrip("\n")
-        if password_stdin
-        else click.prompt("Password", hide_input=True)
+    password: str = (
+        sys.stdin.readline().rstrip("\n") if password_stdin else click.prompt("Password", hide_input=True)
     )
     api = Api(Connection(url, None, "sc login"))
     created = api.post("/api/v1/login", {"handle": handle, "password": password})
