@@ -1,0 +1,149 @@
+"""`sc init`, `sc plan`, `sc apply`: what runs where, declared in one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from staycalm.cli import exits, output
+from staycalm.client.api import Api, ApiError
+
+DEFAULT_FILE = "staycalm.yaml"
+FILE = click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_FILE)
+SIGNS = {"add": ("+", "green"), "change": ("~", "yellow"), "remove": ("-", "red")}
+
+TEMPLATE = """\
+# What runs where, and who looks after it. `sc plan` shows what would change, `sc apply` does it.
+organisation:
+  name: {name}
+  default_escalation_policy: everybody
+
+people:
+  {handle}:
+    name: {handle}
+    email: {handle}@example.org
+    roles: [admin]
+    time_zone: UTC
+    contact_methods:
+      - email: {handle}@example.org
+
+teams:
+  platform:
+    members: [{handle}]
+
+environments:
+  production:
+    production: true
+
+services:
+  {service}:
+    title: {service}
+    team: platform
+    tier: 2
+    placements:
+      production:
+        listener: 127.0.0.1:8080
+        hosts: [{service}.localhost]
+        candidate_hosts: [green.{service}.localhost]
+        command: [python3, -m, http.server, --bind, 127.0.0.1, "{{port}}"]
+        health:
+          path: /
+        smoke_tests:
+          - path: /
+        strategy: sop
+
+schedules:
+  main:
+    time_zone: UTC
+    rotation: [{handle}]
+
+escalation_policies:
+  everybody:
+    steps:
+      - notify: [primary of main]
+        delay: 5m
+      - notify: [secondary of main]
+"""
+
+
+@click.command(epilog="Example: sc init --service shop && sc plan && sc apply")
+@click.option("--file", type=click.Path(path_type=Path), default=DEFAULT_FILE, show_default=True)
+@click.option("--service", default="shop", show_default=True, help="Name of your first service.")
+@click.option("--handle", default="ada", show_default=True, help="Your handle.")
+def init(file: Path, service: str, handle: str) -> int:
+    """Write a first staycalm.yaml to start from; never overwrites one."""
+    if file.exists():
+        click.secho(f"sc: {file} is already there; nothing was changed", fg="red", err=True)
+        return exits.CONFLICT
+    file.write_text(TEMPLATE.format(name="My organisation", service=service, handle=handle), encoding="utf-8")
+    click.echo(f"Wrote {file}. Edit it, then: sc plan, sc apply.")
+    return exits.OK
+
+
+def _read(file: Path) -> dict[str, str]:
+    try:
+        return {"text": file.read_text(encoding="utf-8"), "name": str(file)}
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise click.UsageError(f"cannot read {file}: {reason}. `sc init` writes one to start from.") from None
+
+
+def _draw(changes: list[dict[str, Any]]) -> None:
+    for change in changes:
+        sign, colour = SIGNS[change["kind"]]
+        line = f"{sign} {change['what']}" + (f": {change['detail']}" if change["detail"] else "")
+        click.echo(line if output.is_plain() else click.style(line, fg=colour))
+
+
+def _call(api: Api, path: str, file: Path) -> dict[str, Any]:
+    """Return the answer; every problem of a bad file is printed with its line."""
+    try:
+        answer: dict[str, Any] = api.post(path, _read(file))
+        return answer
+    except ApiError as error:
+        for problem in error.problem.get("problems", []):
+            click.echo(problem if isinstance(problem, str) else problem.get("sentence", str(problem)), err=True)
+        raise
+
+
+@output.command(epilog="Example: sc plan staycalm.yaml")
+@FILE
+def plan(api: Api, as_json: bool, file: Path) -> None:
+    """Show what `sc apply` would change, removals included. Changes nothing."""
+    answer = _call(api, "/api/v1/catalog/plan", file)
+    if as_json:
+        output.print_json(answer)
+        return
+    _draw(answer["changes"])
+    click.echo(_summary(answer["changes"], "Nothing to do: the file is in force already."))
+
+
+@output.command(epilog="Example: sc apply staycalm.yaml --yes")
+@FILE
+@click.option("--yes", is_flag=True, help="Do not ask before something is removed.")
+def apply(api: Api, as_json: bool, file: Path, yes: bool) -> int:
+    """Put the file in force, in one transaction. Asks before it removes anything."""
+    planned = _call(api, "/api/v1/catalog/plan", file)["changes"]
+    removed = [change["what"] for change in planned if change["kind"] == "remove"]
+    if not as_json:
+        _draw(planned)
+    if removed and not yes and not click.confirm(f"Remove {', '.join(removed)}?", err=True):
+        click.echo("Nothing was changed.", err=True)
+        return exits.REFUSED
+    answer = _call(api, "/api/v1/catalog/apply", file)
+    if as_json:
+        output.print_json(answer)
+        return exits.OK
+    click.echo(_summary(answer["changes"], "Nothing to do: the file is in force already."))
+    for invited in answer["invitations"]:
+        click.echo(f"{invited['handle']} can sign in with {api.connection.url}{invited['path']}")
+    return exits.OK
+
+
+def _summary(changes: list[dict[str, Any]], nothing: str) -> str:
+    if not changes:
+        return nothing
+    count = {kind: sum(change["kind"] == kind for change in changes) for kind in SIGNS}
+    return f"{count['add']} added, {count['change']} changed, {count['remove']} removed"
