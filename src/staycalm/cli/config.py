@@ -84,7 +84,7 @@ def init(file: Path, service: str, handle: str) -> int:
 
 def _read(file: Path) -> dict[str, str]:
     try:
-        return {"text": file.read_text(encoding="utf-8"), "name": str(file)}
+        return {"text": file.read_text(encoding="utf-8"), "file": str(file)}
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise click.UsageError(f"cannot read {file}: {reason}. `sc init` writes one to start from.") from None
@@ -104,7 +104,7 @@ def _call(api: Api, path: str, file: Path) -> dict[str, Any]:
         return answer
     except ApiError as error:
         for problem in error.problem.get("problems", []):
-            click.echo(problem if isinstance(problem, str) else problem.get("sentence", str(problem)), err=True)
+            click.echo(problem, err=True)
         raise
 
 

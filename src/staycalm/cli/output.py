@@ -42,8 +42,8 @@ def command(**named: Any) -> Callable[[Callable[..., Any]], click.Command]:
         wrapped: Callable[..., Any] = functools.wraps(function)(run)
         for option in CONNECTION:
             wrapped = option(wrapped)
-        made: click.Command = click.command(function.__name__.replace("_", "-"), **named)(wrapped)
-        return made
+        declare: Callable[..., click.Command] = click.command(function.__name__.replace("_", "-"), **named)
+        return declare(wrapped)
 
     return decorate
 
