@@ -1,0 +1,236 @@
+"""The post-mortem in the SOP's title, headings and order (§5.3), filled from the facts. Pure.
+
+Sentences speak of systems, not of individuals (SOP §5.3 "Blameless Culture"): who was paged is in the
+timeline, what went wrong names steps and channels.
+"""
+
+from __future__ import annotations
+
+from staycalm.core.durations import format_duration
+from staycalm.domains.incidents.report.document import (
+    Block,
+    Document,
+    Section,
+    bullets,
+    checks,
+    paragraph,
+    prompt,
+)
+from staycalm.domains.incidents.report.facts import Facts
+from staycalm.domains.incidents.report.figures import (
+    ACKNOWLEDGE_TARGET_S,
+    DETECT_TARGET_S,
+    RECOVER_TARGET_S,
+    ROLLBACK_TARGET_S,
+    said,
+)
+from staycalm.domains.incidents.timeline.decisions import lines
+from staycalm.domains.incidents.timeline.words import people
+
+UNKNOWN = "unknown"
+EVIDENCE_LIMIT = 8
+
+
+def post_mortem(facts: Facts) -> Document:
+    """Return the incident report, which is the post-mortem's draft."""
+    return Document(
+        f"Incident Post-Mortem: {facts.about.title}",
+        (
+            Section("Summary", (paragraph(summary(facts)),)),
+            Section("Timeline", (bullets(lines(facts.timeline)),)),
+            Section("Root Cause", root_cause(facts)),
+            Section("Impact", (bullets(impact(facts)),)),
+            Section("What Went Well", _list(went_well(facts), "What else went well")),
+            Section("What Went Wrong", _list(went_wrong(facts), "What else went wrong, in systems and processes")),
+            Section("Action Items", (checks(action_items(facts)),)),
+            Section("Lessons Learned", (prompt("Key takeaways"),)),
+        ),
+    )
+
+
+def root_cause_analysis(facts: Facts) -> Document:
+    """Return the short form: cause, why it was not caught earlier, action."""
+    return Document(
+        f"Root-Cause Analysis: {facts.about.title}",
+        (
+            Section("Cause", root_cause(facts)),
+            Section(
+                "Why It Was Not Caught Earlier", (*_passed_before(facts), prompt("Which check let it through"))
+            ),
+            Section("Action", (checks(action_items(facts)),)),
+        ),
+    )
+
+
+def summary(facts: Facts) -> str:
+    """Return one paragraph: what, where, when, how it began, who took it, how it ended."""
+    about = facts.about
+    where = f" on {about.service}" if about.service else ""
+    where += f" in {about.environment}" if about.environment else ""
+    start = about.impact_started_at or about.detected_at or about.declared_at
+    parts = [f"{about.id} was a {about.priority} incident{where}, from {start:%Y-%m-%d %H:%M} UTC"]
+    if about.is_open:
+        parts[0] = f"{about.id} is a {about.priority} incident{where}, since {start:%Y-%m-%d %H:%M} UTC"
+    parts[0] += f" to {about.resolved_at:%H:%M} UTC." if about.resolved_at and not about.is_open else "."
+    parts.append(_beginning(facts))
+    if facts.acknowledged_by:
+        after = facts.figures.acknowledge_s
+        took = f" {said(after)} after the first page" if after is not None else ""
+        parts.append(f"{facts.acknowledged_by} took it{took}.")
+    elif facts.was_nobody_paged:
+        parts.append("Nobody could be paged.")
+    if facts.how_mitigated:
+        parts.append(f"Mitigation: {facts.how_mitigated.rstrip('.')}.")
+    parts.append(f"State: {about.state}. Times are UTC.")
+    return " ".join(parts)
+
+
+def _beginning(facts: Facts) -> str:
+    rollback = facts.rollback
+    if rollback is not None:
+        how = "by itself" if rollback.is_automatic else "by hand"
+        why = f" because {rollback.reason.rstrip('.')}" if rollback.reason else ""
+        state = "healthy" if rollback.stable_is_healthy else "not healthy"
+        return f"{rollback.deployment} was rolled back {how}{why}; the stable version was {state} afterwards."
+    if facts.first_alert:
+        return f"It began with an alert: {facts.first_alert.rstrip('.')}."
+    return f"It was declared by {facts.about.declared_by}."
+
+
+def root_cause(facts: Facts) -> tuple[Block, ...]:
+    """Return what the evidence says, and room for what it does not."""
+    rollback = facts.rollback
+    known: list[str] = []
+    if rollback is not None:
+        release = rollback.release or UNKNOWN
+        known.append(f"The trouble came with {release}, deployed as {rollback.deployment}.")
+        if rollback.reason:
+            known.append(f"Reason of the rollback: {rollback.reason}")
+        reasons = rollback.evidence.get("reasons") or ()
+        told = [str(reason) for reason in reasons if str(reason) != rollback.reason]
+        known.extend(f"Evidence: {reason}" for reason in told[:EVIDENCE_LIMIT])
+        if {"candidate_requests", "stable_requests"} <= rollback.evidence.keys():
+            known.append(
+                f"Compared: {rollback.evidence['candidate_requests']} requests to the candidate with "
+                f"{rollback.evidence['stable_requests']} to stable."
+            )
+    elif facts.first_alert:
+        known.append(f"First sign: {facts.first_alert}")
+    return (*((bullets(known),) if known else ()), prompt("What actually caused the issue"))
+
+
+def impact(facts: Facts) -> tuple[str, ...]:
+    """Return the SOP's four figures in its order, then the measured times beside the SOP's targets."""
+    figures = facts.figures
+    failed = UNKNOWN if figures.failed_requests is None else f"{figures.failed_requests}"
+    found = [
+        f"Duration: {_duration(facts)}",
+        f"Users affected: {UNKNOWN}",
+        f"Requests failed: {failed}",
+        f"Revenue impact: {UNKNOWN}",
+        f"Time to detect: {said(figures.detect_s)} (MTTD target: under {said(DETECT_TARGET_S)})",
+        f"Time to first page: {said(figures.page_s)}",
+        f"Time to acknowledge: {said(figures.acknowledge_s)} (target: under {said(ACKNOWLEDGE_TARGET_S)})",
+        f"Time to recover: {said(figures.recover_s)} (MTTR target for P0: under {said(RECOVER_TARGET_S)})",
+    ]
+    if facts.rollback is not None:
+        found.append(f"Rollback: {said(figures.rollback_s)} (target: under {said(ROLLBACK_TARGET_S)})")
+    return tuple(found)
+
+
+def _duration(facts: Facts) -> str:
+    figures = facts.figures
+    if figures.duration_s is not None:
+        return said(figures.duration_s)
+    if facts.about.impact_ended_at is None and facts.about.is_open:
+        return f"{UNKNOWN}, users may still be affected"
+    if figures.recover_s is not None:
+        return f"{UNKNOWN}, {said(figures.recover_s)} from when it was known"
+    return UNKNOWN
+
+
+def went_well(facts: Facts) -> list[str]:
+    """Return what met the SOP's targets, as measured."""
+    figures, rollback = facts.figures, facts.rollback
+    found: list[str] = []
+    if rollback is not None and rollback.is_automatic:
+        found.append("The rollback fired by itself; nobody had to decide.")
+    if figures.rollback_s is not None and figures.rollback_s < ROLLBACK_TARGET_S:
+        found.append(f"Traffic was back on the stable version {said(figures.rollback_s)} after the decision.")
+    if rollback is not None and rollback.stable_is_healthy:
+        found.append("The stable version was healthy after the rollback.")
+    if figures.detect_s is not None and figures.detect_s < DETECT_TARGET_S:
+        found.append(f"It was detected within {said(figures.detect_s)} of the first impact.")
+    if figures.acknowledge_s is not None and figures.acknowledge_s <= ACKNOWLEDGE_TARGET_S:
+        found.append(f"It was acknowledged {said(figures.acknowledge_s)} after the first page.")
+    if figures.recover_s is not None and figures.recover_s < RECOVER_TARGET_S:
+        found.append(f"Users were served again after {said(figures.recover_s)}.")
+    return found
+
+
+def went_wrong(facts: Facts) -> list[str]:
+    """Return what missed the SOP's targets or did not work, as recorded."""
+    figures, rollback = facts.figures, facts.rollback
+    found: list[str] = []
+    if rollback is not None and rollback.failed_requests:
+        found.append(f"{rollback.failed_requests} requests failed before the rollback was in force.")
+    if rollback is not None and not rollback.stable_is_healthy:
+        found.append("The stable version was not healthy after the rollback.")
+    if figures.rollback_s is not None and figures.rollback_s >= ROLLBACK_TARGET_S:
+        found.append(f"The rollback took {said(figures.rollback_s)}; the target is under 5s.")
+    found.extend(_paging_trouble(facts))
+    if figures.detect_s is not None and figures.detect_s >= DETECT_TARGET_S:
+        found.append(f"Detection took {said(figures.detect_s)}; the target is under {said(DETECT_TARGET_S)}.")
+    if figures.acknowledge_s is not None and figures.acknowledge_s > ACKNOWLEDGE_TARGET_S:
+        found.append(f"It took {said(figures.acknowledge_s)} until somebody had it; the target is under 15m.")
+    if figures.recover_s is not None and figures.recover_s >= RECOVER_TARGET_S and facts.about.priority == "P0":
+        found.append(f"Recovery took {said(figures.recover_s)}; the target is under {said(RECOVER_TARGET_S)}.")
+    return found
+
+
+def _paging_trouble(facts: Facts) -> list[str]:
+    found: list[str] = []
+    if facts.was_nobody_paged:
+        found.append("Nobody could be paged when it was declared.")
+    for page, following in zip(facts.pages, facts.pages[1:], strict=False):
+        if page.is_page and following.is_page and page.acknowledged_at is None:
+            waited = format_duration((following.at - page.at).total_seconds())
+            found.append(f"Step {page.step} of the escalation had no answer within {waited}; it went on.")
+    if facts.skipped_steps:
+        steps = people([str(step) for step in dict.fromkeys(facts.skipped_steps)])
+        found.append(f"Nobody was on call for step {steps} of the escalation.")
+    if facts.failed_deliveries:
+        found.append(f"{facts.failed_deliveries} attempts to deliver a message failed.")
+    return found
+
+
+def action_items(facts: Facts) -> list[str]:
+    """Return the measures that follow from the facts, each with room for an owner and a date (SOP §5.3)."""
+    found: list[str] = []
+    if facts.rollback is not None:
+        what = facts.rollback.release or "the release that was rolled back"
+        found.append(f"Find and mend the fault in {what} before it is deployed again")
+        found.append("Add a test or check that catches this before users meet it")
+    else:
+        found.append("Preventive measure: remove the cause")
+        found.append("Preventive measure: notice it earlier")
+    if facts.was_nobody_paged or facts.skipped_steps:
+        found.append("Close the hole in the on-call schedule or escalation policy")
+    if facts.failed_deliveries:
+        found.append("Find out why messages could not be delivered")
+    found.append("Documentation update")
+    return [f"{each} (Owner: {UNKNOWN}, Due: {UNKNOWN})" for each in found]
+
+
+def _passed_before(facts: Facts) -> tuple[Block, ...]:
+    passed = [
+        entry.text
+        for entry in facts.timeline
+        if facts.rollback is not None and entry.subject == facts.rollback.deployment
+        and (entry.text.startswith("Smoke tests") or entry.text.endswith("is up and healthy"))
+    ]  # fmt: skip
+    return (bullets([f"{text} before users met it." for text in passed]),) if passed else ()
+
+
+def _list(found: list[str], more: str) -> tuple[Block, ...]:
+    return (*((bullets(found),) if found else ()), prompt(more))

@@ -1,0 +1,1 @@
+"""The timeline: the event log of an incident and its causes, in words."""
