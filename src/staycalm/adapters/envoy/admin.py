@@ -91,10 +91,12 @@ class Admin:
         pattern = rf"^{re.escape(prefix)}\.(version_text|update_rejected|update_failure)$"
         return file_state_in(await self.values(pattern), prefix)
 
-    async def routes_in_force(self) -> list[tuple[str, Json]]:
-        """Return (version, route configuration) of every listener, as the proxy serves them."""
-        dump = await self.ask_json("/config_dump", resource="dynamic_route_configs")
-        return [(c.get("version_info", ""), c.get("route_config", {})) for c in dump.get("configs", [])]
+    async def routes_in_force(self, listener: str) -> Json:
+        """Return the listener's route configuration as the proxy serves it; empty when it serves none."""
+        query = {"resource": "dynamic_route_configs", "name_regex": re.escape(listener)}
+        dump = await self.ask_json("/config_dump", **query)
+        found = [c.get("route_config", {}) for c in dump.get("configs", [])]
+        return next((routes for routes in found if routes.get("name") == listener), {})
 
 
 def file_state_in(values: dict[str, Any], prefix: str) -> FileState:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 
@@ -75,8 +74,7 @@ def parse_statistics(answer: Json) -> Statistics:
     for row in answer.get("stats", []):
         if isinstance(row.get("value"), int):
             values[row["name"]] = row["value"]
-        found: Any = row.get("histograms", ())
-        for one in found if isinstance(found, list) else found.get("details", ()):
+        for one in row.get("histograms", ()):
             histograms[one["name"]] = _buckets(one.get("buckets", ()))
     return Statistics(values, histograms)
 

@@ -242,7 +242,8 @@ class Edge:
         except Rejected:
             if self.placed[wanted.placement] == wanted:
                 self.placed[wanted.placement] = known
-                await self.write(listener)
+                restored = await self.write(listener)
+                await self.confirm(listener, restored, refused=None, deadline=deadline)
             raise
         try:
             self.save()

@@ -36,12 +36,12 @@ async def observe_edge(edge: Edge, placement: Placement, *, version: str) -> Edg
     about, problem = None, edge.problem
     files = [CLUSTERS, LISTENERS]
     if one is not None:
-        files.append(route_statistics(one.listener))
-        for in_force, routes in await admin.routes_in_force():
-            if routes.get("name") == one.listener:
-                about = placements_in(routes).get(placement)
-                if in_force != str(edge.version(one.listener)):
-                    problem = f"version {edge.version(one.listener)} is on disk, but {in_force} is in force"
+        file = route_statistics(one.listener)
+        files.append(file)
+        in_force, on_disk = file_state_in(values, file).version, edge.version(one.listener)
+        if in_force != on_disk:
+            problem = f"version {on_disk} of the routes is on disk, but {in_force} is in force"
+        about = placements_in(await admin.routes_in_force(one.listener)).get(placement)
     split = about.split if about else None
     return EdgeObservation(
         edge=edge.settings.edge_name,

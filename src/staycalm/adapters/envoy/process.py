@@ -245,7 +245,7 @@ class Process:
         deadline = loop.time() + self._settings.drain_timeout_s
         try:
             await admin.ask("/healthcheck/fail", post=True)
-            await admin.ask("/drain_listeners", {"skip_exit": ""}, post=True)
+            await admin.ask("/drain_listeners", post=True)
             while loop.time() < deadline and self.is_alive():
                 active = await admin.values(r"^http\..*\.downstream_rq_active$")
                 if not any(int(value) for name, value in active.items() if not name.startswith("http.admin.")):

@@ -1,0 +1,396 @@
+"""The proxy's promises to users, testers and the analysis, on a real Envoy."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+import pytest
+
+from staycalm.adapters.envoy import EnvoyRouter, EnvoySettings
+from staycalm.kit.clock import SystemClock
+from staycalm.ports.errors import InvalidSpec
+from staycalm.ports.traffic import Endpoint, Listener, Split
+from tests.adapters.traffic_suite import TOKEN, Instance, Shop, Story, TrafficSuite, free_port, open_shop, until
+
+pytestmark = pytest.mark.envoy
+R = TypeVar("R")
+
+
+class EnvoyWorld:
+    """One Envoy for a whole file of stories; an idle placement keeps its listener open between them."""
+
+    def __init__(self, directory: Path, settings: EnvoySettings) -> None:
+        self._runner = asyncio.Runner()
+        self.directory, self.port = directory, free_port()
+        self.router = EnvoyRouter(directory, settings, SystemClock())
+        self.run(self._open())
+
+    async def _open(self) -> None:
+        await self.router.start()
+        keeper = Shop(
+            self.router, self.port, "keeper", Instance("blue"), Instance("green"), aiohttp.ClientSession()
+        )
+        await self.router.ensure(keeper.spec())
+        await keeper.http.close()
+
+    def run(self, story: Coroutine[Any, Any, R]) -> R:
+        return self._runner.run(story)
+
+    def close(self) -> None:
+        self.run(self.router.stop())
+        self._runner.close()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EnvoyWorld]:
+    settings = EnvoySettings(access_log_bytes=20_000, drain_timeout_s=0.5, ejection_s=60, health_interval_s=0.1)
+    world = EnvoyWorld(tmp_path_factory.mktemp("envoy"), settings)
+    yield world
+    world.close()
+
+
+Tell = Callable[..., None]
+
+
+@pytest.fixture
+def tell(world: EnvoyWorld) -> Tell:
+    async def within(story: Story, changes: dict[str, Any]) -> None:
+        async with open_shop(world.router, world.port, **changes) as shop:
+            await story(shop)
+
+    return lambda story, **changes: world.run(within(story, changes))
+
+
+class TestEnvoyRouter(TrafficSuite):
+    pass
+
+
+def test_before_the_first_split_nobody_is_served(tell: Tell) -> None:
+    async def story(shop: Shop) -> None:
+        assert await shop.ask() == (503, "no revision serves yet\n")
+        assert await shop.ask(host="stranger.example") == (404, "")
+
+    tell(story)
+
+
+def test_a_client_moves_to_the_candidate_once_and_stays_there(tell: Tell) -> None:
+    async def story(shop: Shop) -> None:
+        await shop.weigh(0)
+        cookies = [await shop.new_cookie() for _ in range(60)]
+        journeys = []
+        for weight in (1, 5, 10, 25, 50, 75, 90, 100):
+            await shop.weigh(weight)
+            journeys.append([(await shop.ask(Cookie=f"a=b; {cookie}"))[1] for cookie in cookies])
+        for journey in zip(*journeys, strict=True):
+            assert [slot for slot, _ in itertools.groupby(journey)] in (["green"], ["blue", "green"])
+        assert len({tuple(journey) for journey in zip(*journeys, strict=True)}) > 3
+
+    tell(story)
+
+
+def test_the_first_answer_and_the_next_ones_come_from_the_same_side(tell: Tell) -> None:
+    async def story(shop: Shop) -> None:
+        await shop.weigh(50)
+        for _ in range(30):
+            async with shop.http.get(f"http://127.0.0.1:{shop.port}/", headers={"Host": shop.host}) as first:
+                cookie, side = first.headers["Set-Cookie"], await first.text()
+            assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and "Secure" not in cookie
+            assert await shop.ask(Cookie=cookie.partition(";")[0]) == (200, side)
+            assert await shop.ask(Cookie=cookie.partition(";")[0], method="POST") == (200, side)
+
+    tell(story)
+
+
+def test_a_client_with_a_cookie_is_not_given_another(tell: Tell) -> None:
+    async def story(shop: Shop) -> None:
+        await shop.weigh(50)
+        headers = {"Host": shop.host, "Cookie": await shop.new_cookie()}
+        async with shop.http.get(f"http://127.0.0.1:{shop.port}/", headers=headers) as again:
+            assert "Set-Cookie" not in again.headers
+
+    tell(story)
+
+
+def test_testers_reach_the_candidate_before_any_traffic(tell: Tell) -> None:
+    async def story(shop: Shop) -> None:
+        await shop.weigh(0, token=TOKEN)
+        start = await shop.router.samples(shop.placement, None)
+        for _ in range(10):
+            assert await shop.ask(**{"X-StayCalm-Preview": TOKEN}) == (200, "green")
+            assert await shop.ask(host=f"green.{shop.host}:8080") == (200, "green")
+            assert await shop.ask(**{"X-StayCalm-Preview": "another-token-000"}) == (200, "blue")
+        assert not any("x-staycalm-preview" in seen for seen in shop.green.seen + shop.blue.seen)
+        found = await shop.samples_of(start.cursor, 10)
+        assert (found.slots["green"].total, found.slots["blue"].total) == (0, 10)
+        assert {record.slot for record in found.requests} == {"blue"}
+
+    tell(story)
+
+
+def test_the_candidates_own_host_reaches_nothing_else(tell: Tell) -> None:
+    async def story(shop: Shop) -> None:
+        await shop.weigh(50)
+        shop.green.mode = "503"
+        for _ in range(3):
+            assert (await shop.ask(host=f"green.{shop.host}"))[0] == 503
+        await shop.router.set_split(shop.placement, Split("blue"), generation=5, fence=1)
+        assert await shop.ask(host=f"green.{shop.host}") == (503, "there is no candidate\n")
+
+    tell(story)
+
+
+def test_headers_that_steer_the_proxy_cannot_be_sent_by_a_client(tell: Tell) -> None:
+    async def story(shop: Shop) -> None:
+        await shop.weigh(0)
+        forged = {
+            "X-Envoy-Max-Retries": "9",
+            "X-Envoy-Upstream-Rq-Timeout-Ms": "1",
+            "X-Request-Id": "forged; Path=/x",
+        }
+        assert await shop.ask(**forged) == (200, "blue")
+        (seen,) = shop.blue.seen
+        assert seen["x-request-id"] != forged["X-Request-Id"]
+        assert not {"x-envoy-max-retries", "x-envoy-upstream-rq-timeout-ms"} & set(seen)
+
+    tell(story)
+
+
+def test_a_candidate_that_resets_costs_no_user_a_failure_and_is_bad_evidence(tell: Tell) -> None:
+    async def story(shop: Shop) -> None:
+        await shop.weigh(50)
+        start = await shop.router.samples(shop.placement, None)
+        shop.green.mode = "reset"
+        assert await shop.ask_times(100) == {(200, "blue"): 100}
+        found = await shop.samples_of(start.cursor, 100)
+        assert {r.is_bad for r in found.requests if r.slot == "green"} == {True}
+        assert {r.is_bad for r in found.requests if r.slot == "blue"} == {False}
+        assert all(r.status == 200 for r in found.requests)
+        (edge,) = await shop.router.observe(shop.placement)
+        assert edge.healthy_members == {"blue": 1, "green": 0}
+
+    tell(story)
+
+
+def test_a_post_that_may_have_had_an_effect_is_not_sent_twice(tell: Tell) -> None:
+    async def story(shop: Shop) -> None:
+        await shop.weigh(100)
+        shop.green.mode = "503"
+        assert (await shop.ask(method="POST"))[0] == 503
+        assert (len(shop.green.seen), len(shop.blue.seen)) == (1, 0)
+        assert await shop.ask() == (200, "blue")
+
+    tell(story)
+
+
+def test_errors_of_the_application_are_counted_and_passed_on(tell: Tell) -> None:
+    async def story(shop: Shop) -> None:
+        await shop.weigh(0)
+        start = await shop.router.samples(shop.placement, None)
+        shop.blue.mode = "500"
+        assert await shop.ask_times(20) == {(500, "blue"): 20}
+        found = await shop.samples_of(start.cursor, 20)
+        assert (found.slots["blue"].total, found.slots["blue"].server_errors) == (20, 20)
+        assert [record.is_bad for record in found.requests] == [True] * 20
+        assert sum(count for _, count in found.slots["blue"].latency_buckets) == 20
+
+    tell(story)
+
+
+def test_a_request_that_takes_too_long_is_a_time_out(tell: Tell) -> None:
+    async def story(shop: Shop) -> None:
+        await shop.weigh(0)
+        start = await shop.router.samples(shop.placement, None)
+        shop.blue.mode = "hang"
+        assert (await shop.ask())[0] == 504
+        found = await shop.samples_of(start.cursor, 1)
+        assert (found.slots["blue"].timeouts, found.slots["blue"].server_errors) == (1, 1)
+        (record,) = found.requests
+        assert (record.is_bad, record.status) == (True, 504)
+        assert record.duration_ms >= 200
+
+    tell(story, request_timeout_s=0.2)
+
+
+def test_a_client_is_known_by_the_hash_of_its_cookie_only(tell: Tell, world: EnvoyWorld) -> None:
+    async def story(shop: Shop) -> None:
+        await shop.weigh(0)
+        start = await shop.router.samples(shop.placement, None)
+        cookie = await shop.new_cookie()
+        await shop.ask(Cookie=f"session=very-secret; {cookie}")
+        await shop.ask()
+        found = await shop.samples_of(start.cursor, 3)
+        first, again, stranger = [record.client for record in found.requests]
+        assert first == again != stranger
+        assert cookie.partition("=")[2] not in (first, stranger)
+        logs = b"".join(path.read_bytes() for path in (world.directory / "access").iterdir())
+        assert b"very-secret" not in logs
+
+    tell(story)
+
+
+def test_the_access_log_is_rotated_and_no_request_is_lost(tell: Tell, world: EnvoyWorld) -> None:
+    async def story(shop: Shop) -> None:
+        await shop.weigh(50)
+        start = await shop.router.samples(shop.placement, None)
+        for _ in range(3):
+            await shop.ask_times(200)
+            await asyncio.sleep(0.15)
+        found = await shop.samples_of(start.cursor, 600)
+        assert len(found.requests) == 600 and not found.was_reset
+
+        async def is_small() -> bool:
+            await shop.router.samples(shop.placement, None)
+            return sum(path.stat().st_size for path in (world.directory / "access").iterdir()) < 200_000
+
+        await until(is_small)
+
+    tell(story)
+
+
+def test_two_placements_shift_at_once_and_each_rolls_back_alone(world: EnvoyWorld) -> None:
+    async def story() -> None:
+        async with open_shop(world.router, world.port) as left, open_shop(world.router, world.port) as right:
+            await asyncio.gather(left.weigh(100), right.weigh(100))
+            for one, other in ((left, right), (right, left)):
+                await asyncio.gather(one.weigh(100), other.weigh(100))
+                await one.router.roll_back(one.placement)
+                assert await one.ask_times(20) == {(200, "blue"): 20}
+                assert await other.ask_times(20) == {(200, "green"): 20}
+            await asyncio.gather(left.weigh(100), right.weigh(100))
+            await asyncio.gather(left.router.roll_back(left.placement), right.router.roll_back(right.placement))
+            assert await left.ask_times(20) == {(200, "blue"): 20}
+            assert await right.ask_times(20) == {(200, "blue"): 20}
+
+    world.run(story())
+
+
+def test_the_way_back_is_one_rename_of_a_file_that_lies_ready(tell: Tell, world: EnvoyWorld) -> None:
+    async def story(shop: Shop) -> None:
+        generation = await shop.weigh(100)
+        reserved = world.directory / "reserved" / f"{shop.placement}.json"
+        live = world.directory / "rds" / f"127.0.0.1_{world.port}" / "routes.json"
+        os.replace(reserved, live)
+
+        async def is_in_force() -> bool:
+            (edge,) = await shop.router.observe(shop.placement)
+            return edge.generation == generation + 1
+
+        await until(is_in_force)
+        assert await shop.ask_times(20) == {(200, "blue"): 20}
+
+    tell(story)
+
+
+def test_a_longer_path_prefix_of_the_same_host_goes_elsewhere(world: EnvoyWorld) -> None:
+    async def story() -> None:
+        async with open_shop(world.router, world.port) as shop:
+            await shop.weigh(0)
+            async with open_shop(world.router, world.port, hosts=(shop.host,), path_prefix="/api") as api:
+                await api.weigh(100)
+                assert await shop.ask("/api/x") == (200, "green")
+                assert await shop.ask("/apiary") == (200, "blue")
+                assert await shop.ask("/") == (200, "blue")
+            assert await shop.ask("/api/x") == (200, "blue")
+
+    world.run(story())
+
+
+def test_a_second_listener_serves_only_its_own_hosts(world: EnvoyWorld) -> None:
+    async def story() -> None:
+        port = free_port()
+        async with (
+            open_shop(world.router, world.port) as shop,
+            open_shop(world.router, port, hosts=("*",), listener=Listener("127.0.0.1", port)) as inner,
+        ):
+            await shop.weigh(0)
+            await inner.weigh(100)
+            assert await inner.ask(host=shop.host) == (200, "green")
+            assert await shop.ask(host=inner.host) == (404, "")
+            await inner.router.ensure(inner.spec(listener=shop.spec().listener))
+            assert await shop.ask(host=inner.host) == (200, "green")
+        with pytest.raises(aiohttp.ClientConnectionError):
+            async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{port}/"):
+                pass
+
+    world.run(story())
+
+
+def test_members_change_under_load_without_a_failed_request(tell: Tell) -> None:
+    async def story(shop: Shop) -> None:
+        await shop.weigh(0)
+        third = await Instance("third").start()
+        load = asyncio.create_task(shop.ask_times(1500))
+        for members in ((shop.blue, third), (third,), (shop.blue,)):
+            endpoints = {"blue": tuple(one.endpoint for one in members)}
+            await shop.router.ensure(shop.spec(members=endpoints, health_path="/health"))
+            (edge,) = await shop.router.observe(shop.placement)
+            assert edge.healthy_members == {"blue": len(members), "green": 0}
+        answers = await load
+        assert set(answers) <= {(200, "blue"), (200, "third")}
+        await third.stop()
+
+    tell(story, health_path="/health")
+
+
+def test_health_checks_are_not_user_traffic(tell: Tell) -> None:
+    async def story(shop: Shop) -> None:
+        await shop.weigh(50)
+        start = await shop.router.samples(shop.placement, None)
+        await shop.green.stop()
+
+        async def is_unhealthy() -> bool:
+            (edge,) = await shop.router.observe(shop.placement)
+            return edge.healthy_members == {"blue": 1, "green": 0}
+
+        await until(is_unhealthy)
+        await shop.ask_times(40)
+        found = await shop.samples_of(start.cursor, 40)
+        assert sum(counts.total for counts in found.slots.values()) == 40
+
+    tell(story, health_path="/health")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"listener": Listener("127.0.0.1", 0)}, "out of range"),
+        ({"listener": Listener("somewhere", 8080)}, "not an IP address"),
+        ({"listener": Listener("127.0.0.1", 8443, "/nowhere/cert.pem")}, "key file"),
+        ({"hosts": ()}, "no host"),
+        ({"hosts": ("Shop.example",)}, "host"),
+        ({"hosts": ("shop.example:80",)}, "without a port"),
+        ({"hosts": ("keeper.example",)}, "both claim"),
+        ({"path_prefix": "api"}, "not a path"),
+        ({"health_path": "health"}, "not a path"),
+        ({"request_timeout_s": 0}, "out of range"),
+        ({"members": {"blue": (Endpoint("127.0.0.1", 70000),)}}, "not an address"),
+    ],
+)
+def test_a_declaration_that_cannot_be_is_refused_by_name(
+    world: EnvoyWorld, changes: dict[str, Any], words: str
+) -> None:
+    async def story() -> None:
+        with pytest.raises(InvalidSpec, match=words):
+            async with open_shop(world.router, world.port, **changes):
+                pass
+
+    world.run(story())
+
+
+def test_a_taken_port_is_refused_and_nothing_changes(world: EnvoyWorld) -> None:
+    async def story() -> None:
+        taken = await Instance("other").start()
+        async with open_shop(world.router, world.port) as shop:
+            await shop.weigh(0)
+            with pytest.raises(InvalidSpec, match="taken"):
+                await shop.router.ensure(shop.spec(listener=Listener("127.0.0.1", taken.port)))
+            assert await shop.ask() == (200, "blue")
+        await taken.stop()
+
+    world.run(story())
