@@ -54,10 +54,13 @@ def hash_clients(clients: Iterable[str]) -> Keys:
     return np.fromiter((zlib.crc32(c.encode("utf-8", "surrogatepass")) for c in clients), dtype=np.uint32)
 
 
-def meet(seen: Clients, keys: Keys, is_candidate: NDArray[np.bool_], share: float) -> tuple[Clients, Fresh]:
+def meet(
+    seen: Clients, keys: Keys, is_candidate: NDArray[np.bool_], share: float, *, told_share: float | None = None
+) -> tuple[Clients, Fresh]:
     """Return who is known now, and which of these observations (in the order of time) are news.
 
-    `share` is the weight in force as a fraction. A client counts at most once per call.
+    `share` is the weight in force as a fraction; `told_share` what a client on stable is remembered with,
+    when that differs. A client counts at most once per call.
     """
     if not len(keys):
         return seen, Fresh(np.empty(0, np.intp), np.empty(0))
@@ -73,7 +76,8 @@ def meet(seen: Clients, keys: Keys, is_candidate: NDArray[np.bool_], share: floa
     is_news = (codes != _ON_CANDIDATE) & (chance > 1e-6) & (chance < 1.0)
     unique, first, at, chance = unique[is_news], first[is_news], at[is_news], chance[is_news]
     is_known = is_known[is_news]
-    told = np.where(is_candidate[first], _ON_CANDIDATE, 1 + int(share * _WEIGHT_STEPS)).astype(np.uint8)
+    told_weight = int((share if told_share is None else told_share) * _WEIGHT_STEPS)
+    told = np.where(is_candidate[first], _ON_CANDIDATE, 1 + told_weight).astype(np.uint8)
     codes_after = seen.codes.copy()
     codes_after[at[is_known]] = told[is_known]
     new = ~is_known

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-FIRST_STAKE = 0.6
+FIRST_STAKE = 0.75
 STAKE_SHARE = 0.03
 STAKE_EVERY_S = 60.0
 

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from staycalm.domains.deployments.analysis import evidence as bets
-from staycalm.domains.deployments.analysis.clients import hash_clients, meet
+from staycalm.domains.deployments.analysis.clients import meet
 from staycalm.domains.deployments.analysis.figures import Poll
 from staycalm.domains.deployments.analysis.latency import (
-    bucket_share_above,
     find_tau,
     record,
     record_buckets,
     share_above,
 )
 from staycalm.domains.deployments.analysis.limits import DEFAULT_LIMITS, CountLimit, Limits
+from staycalm.domains.deployments.analysis.requests import Requests, count_above, read_requests, slot_counts, tally
 from staycalm.domains.deployments.analysis.size import add_counts
 from staycalm.domains.deployments.analysis.state import EMPTY_BLOCK, AnalysisState, Block, MetricState, Taus
 from staycalm.domains.deployments.analysis.window import ERRORS, P50, P95, SLOW, slide
-from staycalm.ports.traffic import SlotCounts
 
-BLOCK_REQUESTS = 20
+BLOCK_REQUESTS = 30
 SETTLE_S = 2.0
 PRIOR_BAD, PRIOR_ALL = 0.5, 100.0
 BASELINE_REQUESTS = 20_000.0
@@ -31,17 +30,6 @@ TAU_EVERY_S = 60.0
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Requests:
-    """One poll as arrays over requests, or (without an access log) as sums only."""
-
-    is_candidate: Bools
-    is_bad: Bools
-    durations_ms: Floats
-    keys: NDArray[np.uint32]
-    is_settled: Bools
 
 
 def observe(state: AnalysisState, poll: Poll, limits: Limits = DEFAULT_LIMITS) -> AnalysisState:
@@ -54,7 +42,7 @@ def observe(state: AnalysisState, poll: Poll, limits: Limits = DEFAULT_LIMITS) -
     is_live = 0.0 < poll.weight < 100.0
     state = _at_weight(state, poll) if is_live else replace(state, weight=poll.weight)
     state = _with_taus(state, poll.now_s, limits)
-    requests = _read(poll) if poll.samples.has_requests else None
+    requests = read_requests(poll) if poll.samples.has_requests else None
     counts: dict[str, Block] = {}
     failing: dict[int, bool] = {}
     if is_live:
@@ -73,64 +61,61 @@ def _at_weight(state: AnalysisState, poll: Poll) -> AnalysisState:
     if state.weight == poll.weight:
         return replace(state, live_since_s=live_since)
     fresh = bets.new_evidence(len(bets.RATIO_ODDS))
-    return replace(state, weight=poll.weight, live_since_s=live_since, ratio=fresh, ratio_counts=(0.0, 0.0, 0.0))
-
-
-def _read(poll: Poll) -> _Requests:
-    records = poll.samples.requests
-    durations = np.fromiter((r.duration_ms for r in records), dtype=np.float64, count=len(records))
-    began_s = poll.now_s - poll.samples.seconds - durations / 1000.0
-    return _Requests(
-        is_candidate=np.fromiter((r.slot == poll.candidate for r in records), dtype=bool, count=len(records)),
-        is_bad=np.fromiter((r.is_bad for r in records), dtype=bool, count=len(records)),
-        durations_ms=durations,
-        keys=hash_clients([r.client for r in records]),
-        is_settled=began_s >= poll.weight_since_s,
-    )
-
-
-def _slot(poll: Poll, *, is_candidate: bool) -> SlotCounts:
-    return poll.samples.slots.get(poll.candidate if is_candidate else poll.stable, SlotCounts())
-
-
-def _tally(requests: _Requests, is_marked_c: Bools, is_marked_b: Bools) -> Block:
-    on = requests.is_candidate
-    nc = int(np.count_nonzero(on))
-    return (
-        float(np.count_nonzero(is_marked_c & on)),
-        float(nc),
-        float(np.count_nonzero(is_marked_b & ~on)),
-        float(len(on) - nc),
+    return replace(
+        state,
+        weight=poll.weight,
+        weight_before=state.weight,
+        live_since_s=live_since,
+        ratio=fresh,
+        ratio_counts=(0.0, 0.0, 0.0),
     )
 
 
 def _observe_errors(
-    state: AnalysisState, poll: Poll, requests: _Requests | None, limits: Limits
+    state: AnalysisState, poll: Poll, requests: Requests | None, limits: Limits
 ) -> tuple[AnalysisState, Block, dict[int, bool]]:
     bad, seen = state.baseline
     theta_b = float(bets.clip_rate((bad + PRIOR_BAD) / (seen + PRIOR_ALL)))
     theta_c = bets.error_alternatives(theta_b)
     metric, failing = state.errors, {}
     if requests is None:
-        c, b = _slot(poll, is_candidate=True), _slot(poll, is_candidate=False)
-        counts: Block = (float(c.server_errors), float(c.total), float(b.server_errors), float(b.total))
+        c, b = slot_counts(poll, is_candidate=True), slot_counts(poll, is_candidate=False)
+        counts: Block = (
+            float(min(c.server_errors, c.total)),
+            float(c.total),
+            float(min(b.server_errors, b.total)),
+            float(b.total),
+        )
         metric = _bet_block(metric, counts, theta_b, theta_c, now_s=poll.now_s, alpha=limits.error_alpha)
         unit = "requests" if c.total + b.total else state.unit
         state = replace(state, unit=unit)
     else:
-        counts = _tally(requests, requests.is_bad, requests.is_bad)
-        places = np.flatnonzero(requests.is_bad & requests.is_settled)
-        on = requests.is_candidate[places]
-        failed_clients, fresh = meet(state.failed_clients, requests.keys[places], on, poll.weight / 100.0)
-        state = replace(state, failed_clients=failed_clients)
-        on = on[fresh.places]
-        factors = bets.event_log_factors(on, fresh.chances, theta_c / theta_b).sum(axis=0)
+        counts = tally(requests, requests.is_bad, requests.is_bad)
+        state, on, chances = _fresh_failures(state, poll, requests)
+        factors = bets.event_log_factors(on, chances, theta_c / theta_b).sum(axis=0)
         grown = bets.add(metric.evidence, factors, now_s=poll.now_s, alpha=limits.error_alpha)
         metric = replace(metric, evidence=grown)
         is_bad = requests.is_bad
         failing = dict(zip(requests.keys[is_bad].tolist(), requests.is_candidate[is_bad].tolist(), strict=True))
     metric = replace(metric, strata=add_counts(metric.strata, poll.weight, counts))
     return replace(state, errors=_noted(metric, metric.strata)), counts, failing
+
+
+def _fresh_failures(state: AnalysisState, poll: Poll, requests: Requests) -> tuple[AnalysisState, Bools, Floats]:
+    # A request that began before the shift had the old chance. The factor of a failure falls with the chance,
+    # so the greater of the two is safe, and nobody waits for old requests to end before a bad step is seen.
+    weights = (poll.weight, state.weight_before)
+    seen, on, chances = state.failed_clients, [], []
+    for is_settled, share, told in (
+        (False, max(weights) / 100.0, min(weights) / 100.0),
+        (True, poll.weight / 100.0, poll.weight / 100.0),
+    ):
+        places = np.flatnonzero(requests.is_bad & (requests.is_settled == is_settled))
+        at = requests.is_candidate[places]
+        seen, fresh = meet(seen, requests.keys[places], at, share, told_share=told)
+        on.append(at[fresh.places])
+        chances.append(fresh.chances)
+    return replace(state, failed_clients=seen), np.concatenate(on), np.concatenate(chances)
 
 
 def _bet_block(
@@ -154,9 +139,9 @@ def _noted(metric: MetricState, seen: tuple[object, ...]) -> MetricState:
 
 
 def _observe_latency(
-    state: AnalysisState, poll: Poll, requests: _Requests | None, limits: Limits
+    state: AnalysisState, poll: Poll, requests: Requests | None, limits: Limits
 ) -> tuple[AnalysisState, dict[str, Block]]:
-    slow: dict[str, Block] = {SLOW: _above(poll, requests, limits.stop_p95_ms, limits.stop_p95_ms)}
+    slow: dict[str, Block] = {SLOW: count_above(poll, requests, limits.stop_p95_ms, limits.stop_p95_ms)}
     taus, live_since = state.taus, state.live_since_s
     if taus is None or live_since is None or poll.now_s < live_since + limits.latency_grace_s:
         return state, slow
@@ -177,7 +162,7 @@ def _observe_latency(
     for name, metric, tau, theta_b, odds in settings:
         theta_c = bets.slower_alternatives(theta_b, odds)
         if requests is None:
-            counts = _above(poll, None, tau, tau)
+            counts = count_above(poll, None, tau, tau)
             metric = _bet_block(metric, counts, theta_b, theta_c, now_s=poll.now_s, alpha=limits.latency_alpha)
         else:
             on = requests.is_candidate[fresh_places]
@@ -187,7 +172,7 @@ def _observe_latency(
             metric = replace(metric, evidence=grown)
             kc, nc = float(np.count_nonzero(is_slow & on)), float(np.count_nonzero(on))
             counts = (kc, nc, float(np.count_nonzero(is_slow & ~on)), float(len(on)) - nc)
-        slow[name] = _above(poll, requests, max(tau * raise_by, tau + limits.latency_floor_ms), tau)
+        slow[name] = count_above(poll, requests, max(tau * raise_by, tau + limits.latency_floor_ms), tau)
         metric = replace(
             metric,
             strata=add_counts(metric.strata, poll.weight, slow[name]),
@@ -197,25 +182,13 @@ def _observe_latency(
     return replace(state, p50=after[P50], p95=after[P95]), slow
 
 
-def _above(poll: Poll, requests: _Requests | None, candidate_ms: float, stable_ms: float) -> Block:
-    if requests is not None:
-        return _tally(requests, requests.durations_ms > candidate_ms, requests.durations_ms > stable_ms)
-    c, b = _slot(poll, is_candidate=True).latency_buckets, _slot(poll, is_candidate=False).latency_buckets
-    return (
-        bucket_share_above(c, candidate_ms),
-        float(sum(n for _, n in c)),
-        bucket_share_above(b, stable_ms),
-        float(sum(n for _, n in b)),
-    )
-
-
-def _observe_ratio(state: AnalysisState, poll: Poll, requests: _Requests | None, limits: Limits) -> AnalysisState:
+def _observe_ratio(state: AnalysisState, poll: Poll, requests: Requests | None, limits: Limits) -> AnalysisState:
     share = poll.weight / 100.0
     if requests is None:
         if poll.now_s - poll.samples.seconds < poll.weight_since_s + SETTLE_S:
             return state
-        nc = float(_slot(poll, is_candidate=True).total)
-        nb = float(_slot(poll, is_candidate=False).total)
+        nc = float(slot_counts(poll, is_candidate=True).total)
+        nb = float(slot_counts(poll, is_candidate=False).total)
         both = bets.event_log_factors(np.array([True, False]), np.full(2, share), bets.LOOSE_RATIO_ODDS)
         factors, expected = nc * both[0] + nb * both[1], share * (nc + nb)
     else:
@@ -259,8 +232,8 @@ def _with_taus(state: AnalysisState, now_s: float, limits: Limits) -> AnalysisSt
     return replace(state, taus=Taus(now_s, total, p50, shares[0], p95, shares[1]))
 
 
-def _with_baseline(state: AnalysisState, poll: Poll, requests: _Requests | None) -> AnalysisState:
-    stable = _slot(poll, is_candidate=False)
+def _with_baseline(state: AnalysisState, poll: Poll, requests: Requests | None) -> AnalysisState:
+    stable = slot_counts(poll, is_candidate=False)
     if requests is None:
         bad, seen = float(stable.server_errors), float(stable.total)
         sketch = record_buckets(state.sketch, stable.latency_buckets, now_s=poll.now_s)

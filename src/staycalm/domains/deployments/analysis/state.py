@@ -63,6 +63,7 @@ class AnalysisState:
     ratio: Evidence = field(default_factory=lambda: new_evidence(len(RATIO_ODDS)))
     ratio_counts: tuple[float, float, float] = (0.0, 0.0, 0.0)
     weight: float = 0.0
+    weight_before: float = 0.0
     live_since_s: float | None = None
     last_s: float | None = None
     unit: Unit = "clients"
@@ -85,14 +86,15 @@ def dump(state: AnalysisState) -> dict[str, Any]:
     """Return JSON values; at most about 150 kB, usually 10 kB. `load` gives an equal analysis back."""
     clients = ("failed_clients", "timed_clients", "met_clients")
     body: dict[str, Any] = {"version": VERSION}
-    for name in ("errors", "p50", "p95", "ratio"):
-        body[name] = asdict(getattr(state, name))
-    body["counts"] = {name: asdict(metric) for name, metric in state.counts.items()}
-    for name in ("ratio_counts", "weight", "live_since_s", "last_s", "unit", "baseline"):
+    for name in ("errors", "p50", "p95"):
+        body[name] = _dump_metric(getattr(state, name))
+    body["ratio"] = _dump_evidence(state.ratio)
+    body["counts"] = {name: _dump_metric(metric) for name, metric in state.counts.items()}
+    for name in ("ratio_counts", "weight", "weight_before", "live_since_s", "last_s", "unit", "baseline"):
         body[name] = getattr(state, name)
     body["sketch"] = _dump_sketch(state.sketch)
     body["taus"] = asdict(state.taus) if state.taus else None
-    body["window"] = asdict(state.window)
+    body["window"] = {"rows": state.window.rows, "failing": state.window.failing}
     for name in clients:
         body[name] = dump_clients(getattr(state, name))
     return body
@@ -109,6 +111,7 @@ def load(body: dict[str, Any]) -> AnalysisState:
         ratio=_load_evidence(body["ratio"]),
         ratio_counts=tuple(body["ratio_counts"]),
         weight=body["weight"],
+        weight_before=body["weight_before"],
         live_since_s=body["live_since_s"],
         last_s=body["last_s"],
         unit=body["unit"],
@@ -125,8 +128,27 @@ def load(body: dict[str, Any]) -> AnalysisState:
     )
 
 
+def _dump_evidence(evidence: Evidence) -> dict[str, Any]:
+    return {
+        "log_parts": evidence.log_parts,
+        "log_reserve": evidence.log_reserve,
+        "next_stake_at_s": evidence.next_stake_at_s,
+        "reached_at_s": evidence.reached_at_s,
+    }
+
+
 def _load_evidence(body: dict[str, Any]) -> Evidence:
     return Evidence(tuple(body["log_parts"]), body["log_reserve"], body["next_stake_at_s"], body["reached_at_s"])
+
+
+def _dump_metric(metric: MetricState) -> dict[str, Any]:
+    return {
+        "evidence": _dump_evidence(metric.evidence),
+        "block": metric.block,
+        "strata": [asdict(s) for s in metric.strata],
+        "tested": [asdict(s) for s in metric.tested],
+        "bad_at_proof": metric.bad_at_proof,
+    }
 
 
 def _load_metric(body: dict[str, Any]) -> MetricState:
