@@ -37,11 +37,12 @@ class Situation:
 def next_step(at: Situation, now: datetime) -> Next:
     """Return the one thing to do now. A state whose deadline passed only expires.
 
-    rolling-back has no expiry: going back is tried for ever, its deadline only raises the alarm again.
+    rolling-back has no expiry: going back is tried for ever, its deadline only raises the alarm again. Where
+    stable no longer runs and must be started for it, that part has one: what is live then stays.
     """
     is_late = at.deadline_at is not None and now >= at.deadline_at
     if at.state == "rolling-back":
-        return _next_on_the_way_back(at)
+        return _next_on_the_way_back(at, is_late=is_late)
     if is_late and at.state in ("pending", "preparing", "smoke-testing", "shifting", "verifying"):
         return "expire"
     if at.state == "pending":
@@ -67,15 +68,16 @@ def _bring_up(at: Situation) -> Next | None:
     return None
 
 
-def _next_on_the_way_back(at: Situation) -> Next:
-    if at.arriving is not None:
+def _next_on_the_way_back(at: Situation, *, is_late: bool) -> Next:
+    if at.arriving is not None and not at.did_smoke_pass:
+        if is_late:
+            return "expire"
         step = _bring_up(at)
         if step is not None:
             return step
         if at.needs_routes and not at.are_routes_open:
             return "open_routes"
-        if not at.did_smoke_pass:
-            return "smoke_test"
+        return "smoke_test"
     return "send_back"
 
 
@@ -123,6 +125,7 @@ class Standing:
     held_code: str | None
     waived: frozenset[str]
     step_ends_at: datetime | None
+    is_baseline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +163,8 @@ def react(at: Standing, *, verdict: str, reason: str, code: str, trigger: str | 
 
 
 def _at_the_end_of_a_step(at: Standing, verdict: str, reason: str) -> Reaction:
+    if at.is_baseline:
+        return Reaction("advance", "what is normal for stable is known", "baseline")
     if at.state == "verifying":
         return Reaction("recheck", reason, "complete")
     if verdict == "PROCEED":

@@ -1,0 +1,35 @@
+"""What other domains may call. `tx` first, the actor second where something is written.
+
+    get_deployment(tx, name) -> Deployment         find_deployment(tx, id) -> Deployment | None
+    list_deployments(tx, *, limit, service, environment, state, cursor) -> Page[Deployment]
+    live(tx, placement) -> LiveRevision | None     list_live(tx, *, environment, limit) -> tuple[LiveRevision, ...]
+    list_revisions(tx, placement, *, limit) -> tuple[Revision, ...]
+    roll_back(tx, actor, name, *, reason, settings) -> Deployment
+`get_` raises NotFound. A name is DEP-n or a unique prefix of digest or commit.
+"""
+
+from __future__ import annotations
+
+from staycalm.domains.deployments.queries import (
+    find_deployment,
+    get_deployment,
+    list_deployments,
+    list_live,
+    list_revisions,
+    live,
+)
+from staycalm.domains.deployments.records import Deployment, LiveRevision, Revision
+from staycalm.domains.deployments.service import roll_back
+
+__all__ = [
+    "Deployment",
+    "LiveRevision",
+    "Revision",
+    "find_deployment",
+    "get_deployment",
+    "list_deployments",
+    "list_live",
+    "list_revisions",
+    "live",
+    "roll_back",
+]

@@ -1,0 +1,106 @@
+"""What a look at a rollout means: commits evidence, verdict and reaction; a rollback it did is adopted first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from staycalm.domains.deployments.changes import change_deployment, change_place, save_evidence, save_moment
+from staycalm.domains.deployments.machine import WITH_TRAFFIC
+from staycalm.domains.deployments.reconcile import endings
+from staycalm.domains.deployments.reconcile.effects import Looked, Watch
+from staycalm.domains.deployments.reconcile.endings import Cause
+from staycalm.domains.deployments.reconcile.planning import Memory
+from staycalm.domains.deployments.reconcile.settling import advance
+from staycalm.domains.deployments.records import Deployment, Scene
+from staycalm.domains.deployments.settings import DeploymentsSettings
+from staycalm.domains.deployments.watching.state import WatchState, dump_watch
+from staycalm.kit.database import Tx
+
+SAVE_EVERY_S = 1.0
+
+
+def settle_look(
+    tx: Tx, scene: Scene, effect: Watch, looked: Looked, settings: DeploymentsSettings, memory: Memory
+) -> None:
+    """The look is committed. One of a rollout that somebody ended meanwhile only tells what the proxy did."""
+    d = scene.deployment
+    if d.id != effect.deployment:
+        return
+    if d.state not in WITH_TRAFFIC:
+        if d.state == "rolling-back" and looked.sent_back is not None:
+            endings.finish(tx, scene, looked.sent_back, settings)
+        return
+    state, d = _save(tx, d, looked)
+    scene = replace(scene, deployment=d)
+    _react(tx, scene, effect, looked, state, settings)
+    if d.look_version == state.version:
+        memory.states[d.id] = state
+    if looked.reaction.kind == "roll_back":
+        memory.states.pop(d.id, None)
+
+
+def _save(tx: Tx, d: Deployment, looked: Looked) -> tuple[WatchState, Deployment]:
+    """Store evidence and history once a second, and whenever something follows from the look."""
+    state = looked.state
+    is_due = state.last_s - state.saved_s >= SAVE_EVERY_S
+    if not is_due and looked.reaction.kind == "stay":
+        return state, d
+    moments = state.tally.moments
+    state = replace(state, version=state.version + 1, saved_s=state.last_s, tally=replace(state.tally, moments=()))
+    for moment in moments:
+        body = {**moment.body, "verdict": looked.verdict, "evidence": _evidence_figures(looked)}
+        save_moment(tx, d.id, moment.second, moment.weight, body)
+    save_evidence(tx, d.id, dump_watch(state))
+    first_bad_at = datetime.fromtimestamp(state.first_bad_s, UTC) if state.first_bad_s is not None else None
+    d = change_deployment(
+        tx,
+        d,
+        look_version=state.version,
+        verdict=looked.verdict,
+        verdict_reason=looked.reason,
+        evidence=looked.evidence or d.evidence,
+        first_bad_at=first_bad_at,
+        failed_requests=state.tally.candidate_bad,
+        attempts=0,
+        problem=None,
+    )
+    return state, d
+
+
+def _evidence_figures(looked: Looked) -> dict[str, Any]:
+    return {m["name"]: m["evidence"] for m in looked.evidence.get("metrics", ())}
+
+
+def _react(
+    tx: Tx, scene: Scene, effect: Watch, looked: Looked, state: WatchState, settings: DeploymentsSettings
+) -> None:
+    d, reaction = scene.deployment, looked.reaction
+    change_place(tx, scene.place, due_at=tx.now)
+    if reaction.kind == "roll_back":
+        cause = Cause(reaction.reason, reaction.code, decided_at=looked.decided_at)
+        d = endings.begin_rollback(tx, d, scene.place, cause, settings, recheck="")
+        if looked.sent_back is not None:
+            endings.finish(tx, replace(scene, deployment=d), looked.sent_back, settings)
+        elif looked.back_problem is not None:
+            change_deployment(tx, d, attempts=1, problem=looked.back_problem)
+    elif reaction.kind == "hold":
+        endings.hold(
+            tx,
+            d,
+            code=reaction.code,
+            reason=reaction.reason,
+            is_urgent=reaction.is_urgent,
+            evidence=looked.evidence,
+            settings=settings,
+        )
+    elif reaction.kind == "advance":
+        advance(tx, d, settings, is_proven=reaction.code == "proven")
+    elif reaction.kind == "recheck":
+        change_deployment(tx, d, recheck="complete" if reaction.code == "complete" else "advance")
+    elif looked.has_drifted:
+        # A number nobody has used puts the wanted split in force again.
+        change_place(tx, scene.place, generation=scene.place.generation + 2)
+    else:
+        change_place(tx, scene.place, due_at=tx.now + timedelta(seconds=effect.pause_s))

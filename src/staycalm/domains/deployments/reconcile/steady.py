@@ -1,0 +1,222 @@
+"""Between deployments: what should serve does, warm revisions end in time, stopped ones are cleared away."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from staycalm.core.actor import SYSTEM
+from staycalm.domains.catalog import public as catalog
+from staycalm.domains.deployments.changes import change_place, change_revision, take_place
+from staycalm.domains.deployments.decisions import retry_after_s
+from staycalm.domains.deployments.events import DriftFound
+from staycalm.domains.deployments.queries import (
+    find_deployment,
+    find_place,
+    get_revision,
+    list_revisions,
+    set_the_scene,
+)
+from staycalm.domains.deployments.reconcile import endings
+from staycalm.domains.deployments.reconcile.effects import (
+    Inspect,
+    Inspected,
+    RemoveRevision,
+    SentBack,
+    SetSplit,
+    Stopped,
+    StopRevision,
+)
+from staycalm.domains.deployments.reconcile.endings import Cause
+from staycalm.domains.deployments.reconcile.wishes import route_spec, want_split
+from staycalm.domains.deployments.records import Deployment, PlacementState, Revision
+from staycalm.domains.deployments.settings import DeploymentsSettings
+from staycalm.kit.database import Tx
+from staycalm.kit.reconcile import Effect
+from staycalm.ports.errors import PortError
+from staycalm.ports.traffic import Split
+
+WAIT_FOR_ROUTES_S = 2.0
+ENDING_STATES = ("created", "starting", "ready", "warm", "kept")
+
+
+def plan_steady(tx: Tx, place: PlacementState, settings: DeploymentsSettings) -> Effect | None:
+    """Return the inspection of a placement; None where nothing was ever deployed."""
+    d = find_deployment(tx, place.live) if place.live is not None else None
+    if d is None or place.stable_slot is None:
+        change_place(tx, place, due_at=None)
+        return None
+    known = list_revisions(tx, place.placement)
+    stable = next(each for each in known if each.name == place.stable_revision)
+    split_to = _wanted_route(tx, place, d, stable, known, settings) if d.means == "weights" else None
+    return Inspect(
+        key=f"{place.placement}/inspect",
+        placement=place.placement,
+        split_to=split_to,
+        target=stable.target,
+        stable=stable.spec,
+    )
+
+
+def _wanted_route(
+    tx: Tx,
+    place: PlacementState,
+    d: Deployment,
+    stable: Revision,
+    known: tuple[Revision, ...],
+    settings: DeploymentsSettings,
+) -> SetSplit:
+    """Return the split at rest; a warm or kept revision whose time is over has no part in it any more."""
+    config = catalog.find_placement(tx, place.placement) or d.config
+    others = [each for each in known if each.is_routed and each.name != stable.name]
+    over = [each for each in others if each.stop_at is not None and each.stop_at <= tx.now]
+    split = place.split or Split(stable.slot)
+    if over or not others:
+        split = Split(stable.slot)
+        if any(each.name == place.warm_revision for each in over):
+            place = change_place(tx, place, warm_revision=None)
+    route = route_spec(config, *(each for each in others if each not in over), stable)
+    return want_split(tx, place, config, route, split, settings.split_deadline_s)
+
+
+def settle_steady(
+    tx: Tx, place: PlacementState, effect: Inspect, outcome: Inspected | PortError, settings: DeploymentsSettings
+) -> None:
+    """What was found is committed; the next inspection is due."""
+    if place.running is not None:
+        return
+    if isinstance(outcome, PortError):
+        attempts = place.attempts + 1
+        pause = timedelta(seconds=retry_after_s(attempts))
+        change_place(tx, place, attempts=attempts, problem=str(outcome), due_at=tx.now + pause)
+        return
+    place = change_place(tx, place, attempts=0, problem=None, due_at=tx.now + timedelta(seconds=settings.steady_s))
+    if outcome.adopted is not None:
+        _adopt(tx, place, outcome.adopted, settings)
+        return
+    if outcome.behind is not None:
+        number = max(place.generation, outcome.behind) + 2
+        change_place(tx, place, generation=number, fence=place.fence + 1, due_at=tx.now)
+        return
+    if outcome.is_confirmed and effect.split_to is not None:
+        _confirm(tx, place, effect.split_to)
+    _follow_endpoints(tx, place, outcome)
+    if outcome.problem is not None:
+        found = DriftFound(
+            subject=str(place.placement),
+            service=place.placement.service,
+            environment=place.placement.environment,
+            problem=outcome.problem,
+            mended=outcome.is_mended,
+        )
+        tx.emit(SYSTEM, found)
+
+
+def _confirm(tx: Tx, place: PlacementState, done: SetSplit) -> None:
+    if done.generation != place.generation:
+        return
+    if place.confirmed_generation != done.generation or place.confirmed_split != done.split:
+        change_place(tx, place, confirmed_generation=done.generation, confirmed_split=done.split)
+    for each in list_revisions(tx, place.placement):
+        if (each.is_routed and each.slot not in done.route.members) or (
+            each.is_routed and done.route.members[each.slot] != each.endpoints
+        ):
+            change_revision(tx, each, is_routed=False)
+
+
+def _follow_endpoints(tx: Tx, place: PlacementState, outcome: Inspected) -> None:
+    """A restarted stable may listen elsewhere: its route follows at once."""
+    if outcome.status is None or place.stable_revision is None:
+        return
+    endpoints = tuple(i.endpoint for i in outcome.status.instances if i.endpoint is not None)
+    stable = get_revision(tx, place.stable_revision)
+    if endpoints and endpoints != stable.endpoints:
+        change_revision(tx, stable, endpoints=endpoints)
+        change_place(tx, place, due_at=tx.now)
+
+
+def _adopt(tx: Tx, place: PlacementState, generation: int, settings: DeploymentsSettings) -> None:
+    """The live deployment was rolled back at the proxy without us: the database follows."""
+    d = find_deployment(tx, place.live or "")
+    if d is None or d.stable_revision is None or place.warm_revision != d.stable_revision:
+        return
+    if not take_place(tx, place.placement, d.id):
+        return
+    taken = find_place(tx, place.placement)
+    assert taken is not None
+    cause = Cause("the proxy had already gone back to the revision before", "adopted")
+    d = endings.begin_rollback(tx, d, taken, cause, settings, after_completion=True)
+    scene = set_the_scene(tx, d, taken)
+    endings.finish(tx, replace(scene, deployment=d), SentBack(0.0, generation, True), settings)
+
+
+def plan_retirement(tx: Tx, name: str, settings: DeploymentsSettings) -> Effect | None:
+    """Return how to stop or remove a revision whose time is over; None while the proxy still knows it."""
+    revision = get_revision(tx, name)
+    if revision.state == "stopped":
+        return RemoveRevision(key=f"{name}/remove", target=revision.target, spec=revision.spec)
+    if revision.state not in ENDING_STATES or revision.stop_at is None:
+        change_revision(tx, revision, due_at=None)
+        return None
+    if revision.stop_at > tx.now:
+        change_revision(tx, revision, due_at=revision.stop_at)
+        return None
+    d = find_deployment(tx, revision.deployment)
+    assert d is not None
+    place = find_place(tx, d.placement)
+    assert place is not None
+    if _is_in_use(tx, place, revision):
+        later = tx.now + timedelta(seconds=WAIT_FOR_ROUTES_S)
+        change_revision(tx, revision, due_at=later)
+        if place.running is None:
+            change_place(tx, place, due_at=tx.now)
+        return None
+    if place.warm_revision == name:
+        change_place(tx, place, warm_revision=None)
+    return StopRevision(
+        key=f"{name}/stop",
+        placement=d.placement,
+        router=d.config.router if d.means == "weights" and d.config.router == "envoy" else None,
+        slot=revision.slot,
+        target=revision.target,
+        spec=revision.spec,
+        reason=revision.why_kept or "its time is over",
+        drain_s=settings.drain_s,
+    )
+
+
+def _is_in_use(tx: Tx, place: PlacementState, revision: Revision) -> bool:
+    if revision.is_routed:
+        return True
+    d = find_deployment(tx, place.running) if place.running is not None else None
+    return d is not None and revision.name in (d.stable_revision, d.return_revision, d.candidate_revision)
+
+
+def settle_retirement(
+    tx: Tx, name: str, effect: Effect, outcome: Stopped | PortError | None, settings: DeploymentsSettings
+) -> None:
+    """The revision is stopped (with its last lines in its record) or removed; a failure is tried again."""
+    revision = get_revision(tx, name)
+    if isinstance(outcome, PortError):
+        attempts = revision.attempts + 1
+        due_at = tx.now + timedelta(seconds=retry_after_s(attempts, first_s=1.0, most_s=300.0))
+        change_revision(tx, revision, attempts=attempts, problem=str(outcome), due_at=due_at)
+    elif isinstance(outcome, Stopped) and revision.state in ENDING_STATES:
+        lines = [
+            {"at_s": line.at_s, "instance": line.instance, "stream": line.stream, "text": line.text}
+            for line in outcome.log_lines
+        ]
+        change_revision(
+            tx,
+            revision,
+            "stop",
+            stopped_at=tx.now,
+            stop_at=None,
+            attempts=0,
+            problem=None,
+            log_tail=lines,
+            due_at=tx.now + timedelta(seconds=settings.remove_stopped_after_s),
+        )
+        endings.note_removed(tx, revision, revision.why_kept or "its time is over")
+    elif isinstance(effect, RemoveRevision) and revision.state == "stopped":
+        change_revision(tx, revision, "remove", due_at=None, attempts=0, problem=None)
