@@ -21,7 +21,7 @@ import pytest
 from staycalm.adapters.envoy import EnvoyRouter, EnvoySettings, find_binary
 from staycalm.adapters.envoy.process import look
 from staycalm.kit.clock import SystemClock
-from staycalm.ports.errors import Fenced, InvalidSpec, PortError, Rejected, Unsupported
+from staycalm.ports.errors import Fenced, InvalidSpec, OutsideUnavailable, PortError, Rejected, Unsupported
 from staycalm.ports.traffic import Endpoint, Listener, Split
 from tests.adapters.traffic_suite import Shop, free_port, open_shop, until
 
@@ -273,6 +273,28 @@ def test_a_damaged_route_file_is_told_and_replaced(tmp_path: Path) -> None:
                 assert await shop.ask() == (200, "green")
                 await second.roll_back(shop.placement)
                 assert await shop.ask() == (200, "blue")
+
+    asyncio.run(story())
+
+
+def test_rolling_back_works_when_nothing_new_can_be_written(tmp_path: Path) -> None:
+    async def story() -> None:
+        port = free_port()
+        async with running(tmp_path) as router, open_shop(router, port) as left, open_shop(router, port) as right:
+            await left.weigh(100)
+            await right.weigh(100)
+            drafts = tmp_path / "drafts"
+            os.rename(drafts, tmp_path / "away")
+            os.close(os.open(drafts, os.O_CREAT))
+            with pytest.raises(OutsideUnavailable, match="routes"):
+                await left.weigh(50)
+            assert await left.ask_times(10) == {(200, "green"): 10}
+            for one, other in ((left, "green"), (right, "blue")):
+                await router.roll_back(one.placement)
+                assert await one.ask_times(10) == {(200, "blue"): 10}
+                assert await right.ask_times(10) == {(200, other): 10}
+            os.unlink(drafts)
+            os.rename(tmp_path / "away", drafts)
 
     asyncio.run(story())
 

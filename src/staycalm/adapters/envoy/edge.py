@@ -9,7 +9,7 @@ from dataclasses import replace as changed
 from pathlib import Path
 
 from staycalm.adapters.envoy.admin import Admin
-from staycalm.adapters.envoy.files import Json, Layout, disk_trouble, draft, read_json, replace
+from staycalm.adapters.envoy.files import Json, Layout, disk_trouble, draft, overwrite, read_json, replace
 from staycalm.adapters.envoy.routes import compose_routes, placements_in, route_file
 from staycalm.adapters.envoy.settings import EnvoySettings
 from staycalm.adapters.envoy.specs import Placed, decode_placed, encode_placed
@@ -189,12 +189,13 @@ class Edge:
         after, version = one.rolled_back(), self.version(one.listener) + 1
         target = self.layout.routes(one.listener)
         routes = self.compose(one.listener, after)
+        reserved = self.layout.rollback(placement)
         try:
-            if self._reserved.get(placement) != version:
-                raise FileNotFoundError(placement)
-            os.replace(self.layout.rollback(placement), target)
-        except OSError:
-            replace(self.layout, target, route_file(version, routes), is_synced=False)
+            if self._reserved.get(placement) != version or not reserved.exists():
+                overwrite(reserved, route_file(version, routes))
+            os.replace(reserved, target)
+        except OSError as error:
+            raise disk_trouble(target, error) from None
         self._versions[one.listener] = version
         self._live[one.listener] = routes
         self._reserved.pop(placement, None)
@@ -205,14 +206,14 @@ class Edge:
     def _reserve_again(self, listener: str) -> None:
         """The neighbours' rollback files follow the file now in force; if that fails they are composed later."""
         version = self.version(listener)
-        try:
-            for placement, content in self._reservations(listener, version, self.placed).items():
-                self._reserved.pop(placement, None)
-                os.replace(self._draft(content, is_synced=False), self.layout.rollback(placement))
+        self.problem = None
+        for placement, content in self._reservations(listener, version, self.placed).items():
+            self._reserved.pop(placement, None)
+            try:
+                overwrite(self.layout.rollback(placement), content)
                 self._reserved[placement] = version + 1
-            self.problem = None
-        except OSError as error:
-            self.problem = f"rollback files cannot be reserved: {disk_trouble(self.layout.root, error)}"
+            except OSError as error:
+                self.problem = f"rollback files cannot be reserved: {disk_trouble(self.layout.root, error)}"
 
     async def refused(self, prefix: str) -> int | None:
         """Return how many files the proxy refused so far, None when it does not answer."""

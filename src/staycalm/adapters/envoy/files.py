@@ -106,6 +106,18 @@ def replace(layout: Layout, target: Path, content: bytes, *, is_synced: bool = T
         raise disk_trouble(target, error) from None
 
 
+def overwrite(path: Path, content: bytes) -> None:
+    """The unwatched file holds the content, in the space it already has: the way that is left on a full disk."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        os.ftruncate(descriptor, len(content))
+    finally:
+        os.close(descriptor)
+
+
 def read_json(path: Path) -> Json | None:
     """Return the file's object, or None when there is none or it cannot be understood."""
     try:
