@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from staycalm.core.machine import reachable
-from staycalm.domains.monitoring.machine import OUTCOMES, PHASES, TABLE, Condition, Outcome, Transition, step
+from staycalm.domains.monitoring.machine import OUTCOMES, PHASES, TABLE, Condition, Outcome, Phase, Transition, step
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LETTERS = {"b": "breach", "c": "clear", "n": "no_data", "s": "stale", "i": "insufficient", "e": "error"}
@@ -17,9 +17,11 @@ LETTERS = {"b": "breach", "c": "clear", "n": "no_data", "s": "stale", "i": "insu
 
 def run(
     story: str, *, for_s: float, keep_s: float = 0.0, every_s: float = 10.0, absence_fires: bool = False
-) -> tuple[list[str], list[tuple[int, Transition]]]:
+) -> tuple[list[Phase], list[tuple[int, Transition]]]:
     """Return the phase after each letter of the story, and (index, transition) of what happened."""
-    condition, phases, happened = Condition(), [], []
+    condition = Condition()
+    phases: list[Phase] = []
+    happened: list[tuple[int, Transition]] = []
     for index, letter in enumerate(story):
         condition, transition = step(
             condition,

@@ -26,7 +26,7 @@ def seen(requests: int = 100, **values: float | None) -> Signals:
     empty: dict[str, float | None] = dict.fromkeys(
         ("request_rate", "error_rate", "p50_ms", "p95_ms", "saturation")
     )
-    return Signals(at=NOW, window_s=60, requests=requests, **{**empty, **values})  # type: ignore[arg-type]
+    return Signals(at=NOW, window_s=60, requests=requests, **{**empty, **values})
 
 
 def firing_after(signals: Signals, for_minutes: float) -> set[str]:

@@ -1,0 +1,1 @@
+"""Rules that are declared, and where each stands on each placement."""

@@ -1,0 +1,79 @@
+"""Reading rules and conditions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from staycalm.core.placement import Placement
+from staycalm.core.priority import Priority
+from staycalm.domains.monitoring.conditions.model import conditions, rules
+from staycalm.domains.monitoring.machine import Condition
+from staycalm.domains.monitoring.rules import Rule, effective_rules
+from staycalm.kit.database import ReadTx
+
+RULES_LIMIT = 500
+CONDITIONS_LIMIT = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a rule stands on a placement; `priority` is the one it fires with there."""
+
+    rule: str
+    placement: Placement
+    condition: Condition
+    priority: Priority
+
+
+def declared_rules(tx: ReadTx) -> tuple[Rule, ...]:
+    """Return the rules that the file declares, by name."""
+    rows = tx.rows(sa.select(rules.c.body).order_by(rules.c.name).limit(RULES_LIMIT))
+    return tuple(msgspec.convert(row.body, Rule, strict=False) for row in rows)
+
+
+def all_rules(tx: ReadTx) -> tuple[Rule, ...]:
+    """Return the rules in force: the shipped ones, as overridden, and the declared ones."""
+    return effective_rules(declared_rules(tx))
+
+
+def _standing(row: sa.Row[Any]) -> Standing:
+    condition = Condition(
+        row.phase, row.since, row.held_s, row.fired_at, row.health, row.seen_at, row.value, row.detail
+    )
+    return Standing(row.rule, Placement(row.service, row.environment), condition, row.priority)
+
+
+def standings_of(tx: ReadTx, placement: Placement) -> dict[str, Standing]:
+    """Return where every rule that was ever looked at stands on the placement, by rule."""
+    statement = (
+        sa.select(conditions)
+        .where(conditions.c.service == placement.service, conditions.c.environment == placement.environment)
+        .limit(CONDITIONS_LIMIT)
+    )
+    return {row.rule: _standing(row) for row in tx.rows(statement)}
+
+
+def list_standings(tx: ReadTx, *, limit: int = CONDITIONS_LIMIT) -> tuple[Standing, ...]:
+    """Return where every rule stands on every placement."""
+    statement = (
+        sa.select(conditions)
+        .order_by(conditions.c.service, conditions.c.environment, conditions.c.rule)
+        .limit(limit)
+    )
+    return tuple(_standing(row) for row in tx.rows(statement))
+
+
+def is_firing(tx: ReadTx, rule: str, service: str, environment: str) -> bool:
+    """Return True while the rule fires on the placement."""
+    phase = tx.scalar(
+        sa.select(conditions.c.phase).where(
+            conditions.c.rule == rule,
+            conditions.c.service == service,
+            conditions.c.environment == environment,
+        )
+    )
+    return phase in ("firing", "keeping")

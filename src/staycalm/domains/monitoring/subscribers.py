@@ -1,0 +1,25 @@
+"""What monitoring does when others change something: it looks at once instead of at the next beat."""
+
+from __future__ import annotations
+
+from staycalm.core.events import Event, Recorded
+from staycalm.core.placement import Placement
+from staycalm.domains.catalog.events import FileApplied, PlacementChanged
+from staycalm.domains.deployments.events import CandidateReady, DeploymentCompleted, DeploymentRolledBack
+from staycalm.domains.monitoring.watching import service
+from staycalm.kit.database import Tx
+
+
+def on_catalog_changed(tx: Tx, recorded: Recorded[PlacementChanged] | Recorded[FileApplied]) -> None:
+    """What is watched is compared with the catalog and the rules."""
+    service.wake_sync(tx)
+
+
+def on_deployment_moved(
+    tx: Tx,
+    recorded: Recorded[CandidateReady] | Recorded[DeploymentCompleted] | Recorded[DeploymentRolledBack],
+) -> None:
+    """What runs in the placement is looked at now."""
+    event: Event = recorded.event
+    if event.service is not None and event.environment is not None:
+        service.wake(tx, Placement(event.service, event.environment))
