@@ -5,8 +5,25 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from staycalm.adapters.envoy import EnvoySettings
+from staycalm.adapters.exec import ExecSettings
+from staycalm.adapters.filestore import FileStoreSettings
+from staycalm.adapters.ntfy import NtfySettings
+from staycalm.adapters.probes import ProbesSettings
+from staycalm.adapters.process import ProcessSettings
+from staycalm.adapters.prometheus import PrometheusSettings
+from staycalm.adapters.smtp import SmtpSettings
+from staycalm.adapters.typst import TypstSettings
+from staycalm.adapters.webhook import WebhookSettings
+from staycalm.domains.accounts.settings import AccountsSettings
+from staycalm.domains.alerts.settings import AlertsSettings
+from staycalm.domains.deployments.settings import DeploymentsSettings
+from staycalm.domains.incidents.settings import IncidentsSettings
+from staycalm.domains.monitoring.settings import MonitoringSettings
+from staycalm.domains.oncall.settings import OncallSettings
+from staycalm.domains.releases.settings import ReleasesSettings
 from staycalm.kit.settings import setting
 
 
@@ -21,6 +38,10 @@ class ServerSettings:
     )
     certificate_file: Path | None = setting(None, doc="TLS certificate chain (PEM); empty serves plain HTTP.")
     key_file: Path | None = setting(None, doc="TLS private key (PEM).")
+    last_resort_channel: Literal["email", "webhook", "ntfy"] = setting(
+        "email", doc="Channel of the message sent when nothing can be committed for 10 s; it needs no database."
+    )
+    last_resort_address: str = setting("", doc="Who gets that message; empty: nobody does.")
     log_level: Literal["debug", "info", "warning", "error"] = setting("info", doc="What the server's log holds.")
 
 
@@ -35,9 +56,31 @@ class DatabaseSettings:
     backups_kept: int = setting(7, unit="files", doc="Backups kept in the data directory; older ones are removed.")
 
 
+def section(kind: type) -> Any:
+    """Declare a section with all its defaults."""
+    return dataclasses.field(default_factory=kind)
+
+
 @dataclass(frozen=True)
 class Settings:
     """The whole configuration. `[section]` in staycalm.toml, `SC_SECTION_KEY` in the environment."""
 
-    server: ServerSettings = dataclasses.field(default_factory=ServerSettings)
-    database: DatabaseSettings = dataclasses.field(default_factory=DatabaseSettings)
+    server: ServerSettings = section(ServerSettings)
+    database: DatabaseSettings = section(DatabaseSettings)
+    accounts: AccountsSettings = section(AccountsSettings)
+    releases: ReleasesSettings = section(ReleasesSettings)
+    deployments: DeploymentsSettings = section(DeploymentsSettings)
+    monitoring: MonitoringSettings = section(MonitoringSettings)
+    alerts: AlertsSettings = section(AlertsSettings)
+    oncall: OncallSettings = section(OncallSettings)
+    incidents: IncidentsSettings = section(IncidentsSettings)
+    envoy: EnvoySettings = section(EnvoySettings)
+    process: ProcessSettings = section(ProcessSettings)
+    exec: ExecSettings = section(ExecSettings)
+    artifacts: FileStoreSettings = section(FileStoreSettings)
+    probes: ProbesSettings = section(ProbesSettings)
+    prometheus: PrometheusSettings = section(PrometheusSettings)
+    smtp: SmtpSettings = section(SmtpSettings)
+    webhook: WebhookSettings = section(WebhookSettings)
+    ntfy: NtfySettings = section(NtfySettings)
+    typst: TypstSettings = section(TypstSettings)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from staycalm.core.actor import SYSTEM, Actor
 from staycalm.core.events import Recorded, revive
-from staycalm.engine.events import DeliveryDied
+from staycalm.core.self_events import DeliveryDied
 from staycalm.kit.database import ReadTx, Tx, log
 from staycalm.kit.database.tables import deliveries, events, subscribers
 from staycalm.kit.subscriptions import Subscription, Subscriptions

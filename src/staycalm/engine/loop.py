@@ -39,7 +39,7 @@ class Engine:
     ) -> None:
         self._database = database
         self._subscriptions = subscriptions
-        self._holder = holder
+        self.holder = holder
         self._uses_leases = uses_leases
         self._has_edge = has_edge
         self._wake: asyncio.Event | None = None
@@ -155,7 +155,7 @@ class Engine:
     def _renew_leases(self, tx: Tx) -> None:
         for runner in self.runners:
             for id in runner.in_flight:
-                leases.renew(tx, runner.lease_name(id), self._holder, ttl_s=5.0)
+                leases.renew(tx, runner.lease_name(id), self.holder, ttl_s=5.0)
 
     def _spawn_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)

@@ -1,4 +1,4 @@
-"""What the engine says about itself."""
+"""What StayCalm tells of itself. Here, so that the engine can emit it and alerts can listen."""
 
 from __future__ import annotations
 

@@ -1,0 +1,158 @@
+"""Putting the parts together: one ASGI application, one engine, one live hub, and the adapters."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.routing import APIRoute
+from starlette.staticfiles import StaticFiles
+
+import staycalm
+from staycalm import __version__
+from staycalm.app import assembly, wiring
+from staycalm.app.edge import Edge
+from staycalm.app.outside import Outside, connect
+from staycalm.app.settings import Settings
+from staycalm.app.watch_self import SelfWatch
+from staycalm.core.events import Event, Recorded
+from staycalm.engine.loop import Engine
+from staycalm.kit.clock import SystemClock
+from staycalm.kit.database import Database
+from staycalm.kit.directory import DataDirectory
+from staycalm.kit.http import Views, install_problem_details
+from staycalm.kit.http.headers import SecurityHeaders
+from staycalm.kit.live import LiveHub
+from staycalm.kit.observability import Observability
+from staycalm.kit.subscriptions import Subscriptions
+
+logger = logging.getLogger("staycalm.app")
+
+
+class Application:
+    """Everything one server process runs. `start`, then `run` until told to stop, then `stop`."""
+
+    def __init__(
+        self, settings: Settings, directory: DataDirectory, database: Database, clock: SystemClock, port: int
+    ) -> None:
+        self.settings = settings
+        self.directory = directory
+        self.database = database
+        scheme = "https" if settings.server.certificate_file else "http"
+        self.url = settings.server.public_url.rstrip("/") or f"{scheme}://{settings.server.address}:{port}"
+        self.local_url = f"{scheme}://{settings.server.address}:{port}"
+        self.outside = connect(settings, directory, database)
+        self.observability = Observability()
+        subscriptions = Subscriptions(wiring.subscriptions(settings))
+        database.subscriptions = subscriptions
+        self.edge = Edge(directory, database, self.outside)
+        self.engine = Engine(
+            database,
+            subscriptions,
+            wiring.reconcilers(settings, self.outside, self.url),
+            holder=f"{socket.gethostname()}:{os.getpid()}",
+            uses_leases=not database.is_sqlite,
+            has_edge=self.edge.is_held,
+        )
+        self.live = LiveHub(assembly.draws(database, self.views, settings))
+        database.commit_listeners.append(self._on_commit)
+        self.self_watch = SelfWatch(self)
+        self.asgi = SecurityHeaders(self._asgi())
+
+    @property
+    def views(self) -> Views:
+        if not hasattr(self, "_views"):
+            self._views = Views(template_folders(), self.database.clock)
+        return self._views
+
+    def _asgi(self) -> FastAPI:
+        app = FastAPI(
+            title="StayCalm",
+            version=__version__,
+            openapi_url="/api/v1/openapi.json",
+            docs_url=None,
+            redoc_url=None,
+            generate_unique_id_function=operation_id,
+        )
+        app.state.database = self.database
+        app.state.views = self.views
+        app.state.live = self.live
+        app.state.application = self
+        assembly.fill_state(app.state, self.settings, self.outside, self.database, self.url)
+        install_problem_details(app)
+        for router in assembly.routers():
+            app.include_router(router)
+        app.mount("/static", StaticFiles(directory=str(files(staycalm) / "web" / "static")), name="static")
+        app.middleware("http")(self._observe)
+        return app
+
+    async def _observe(self, request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        started = self.database.clock.monotonic()
+        response = await call_next(request)
+        self.observability.requests.labels(request.method, str(response.status_code)).inc()
+        self.observability.request_seconds.observe(self.database.clock.monotonic() - started)
+        return response
+
+    def _on_commit(self, emitted: Sequence[Recorded[Event]]) -> None:
+        for recorded in emitted:
+            self.observability.events.labels(recorded.event.name).inc()
+        self.live.touch(*assembly.topics_touched_by(emitted))
+
+    async def start(self) -> None:
+        """The adapters are up, first-start secrets are printed, and the local `sc` can find the server."""
+        await self.edge.take()
+        await assembly.first_start(self.database, self.settings, self.directory, self.local_url)
+        self.directory.announce(url=self.local_url)
+        logger.info("StayCalm is ready", extra={"url": self.url, "version": __version__})
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Drive the engine and the live pages until `stopping` is set."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.engine.run(stopping))
+            group.create_task(self.live.run(stopping))
+            group.create_task(self.edge.keep(stopping))
+            group.create_task(self.self_watch.run(stopping))
+
+    async def stop(self) -> None:
+        """Nothing of this process is announced or open any more; services and their proxy go on."""
+        self.directory.withdraw()
+        await self.outside.stop()
+        self.edge.release()
+
+
+def build(
+    settings: Settings, directory: DataDirectory, database: Database, clock: SystemClock, port: int
+) -> Application:
+    """Return the application, not started yet."""
+    return Application(settings, directory, database, clock, port)
+
+
+def operation_id(route: APIRoute) -> str:
+    """Return a stable name for the OpenAPI document: tag and function."""
+    return f"{route.tags[0]}.{route.name}" if route.tags else route.name
+
+
+def template_folders() -> dict[str, Path]:
+    """Return `domain -> templates folder` for every domain that has one, and `web`."""
+    root = Path(str(files(staycalm)))
+    folders = {"web": root / "web" / "templates"}
+    for folder in sorted((root / "domains").rglob("templates")):
+        name = "/".join(folder.parent.relative_to(root / "domains").parts)
+        folders[name] = folder
+    return folders
+
+
+def openapi(app: Any) -> dict[str, Any]:
+    """Return the OpenAPI document of the API."""
+    document: dict[str, Any] = app.openapi()
+    return document
+
+
+__all__ = ["Application", "Outside", "build", "openapi"]

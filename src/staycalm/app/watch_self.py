@@ -1,0 +1,123 @@
+"""StayCalm watches itself: its clock, its commits, overdue rows, other processes.
+
+The last-resort message needs no database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from staycalm.core.actor import SYSTEM
+from staycalm.core.errors import PortError, Unavailable
+from staycalm.domains.oncall.public import find_overdue
+from staycalm.core.self_events import ClockStepped, EngineWentSilent
+from staycalm.kit.clock import SystemClock
+from staycalm.kit.database import Tx, leases
+from staycalm.kit.database.tables import leases as lease_rows
+from staycalm.ports.messages import Message
+
+if TYPE_CHECKING:
+    from staycalm.app.factory import Application
+
+logger = logging.getLogger("staycalm.app.watch_self")
+EVERY_S = 1.0
+HEARTBEAT_S = 5.0
+SILENT_AFTER_S = 10.0
+LAST_RESORT_AFTER_S = 10.0
+OVERDUE_AFTER_S = 30.0
+HEARTBEAT = "engine:"
+
+
+class SelfWatch:
+    """Looks once a second. `problems` is what is wrong now, in words."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._database = application.database
+        self._failing_since: float | None = None
+        self._was_told = False
+        self.problems: list[str] = []
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Watch until `stopping` is set; then this process has said goodbye."""
+        while not stopping.is_set():
+            await self._follow_clock()
+            await self._beat()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), EVERY_S)
+        with suppress(Unavailable):
+            await self._database.write(leases.forget, self._name)
+
+    @property
+    def _name(self) -> str:
+        return HEARTBEAT + self._application.engine.holder
+
+    async def _follow_clock(self) -> None:
+        clock = self._database.clock
+        step_s = clock.follow_step() if isinstance(clock, SystemClock) else None
+        if step_s is not None:
+            logger.warning("the wall clock was stepped", extra={"step_s": step_s})
+            event = ClockStepped(subject=self._application.engine.holder, step_s=step_s)
+            with suppress(Unavailable):
+                await self._database.write(lambda tx: tx.emit(SYSTEM, event))
+
+    async def _beat(self) -> None:
+        now_s = self._database.clock.monotonic()
+        try:
+            self.problems = await asyncio.wait_for(self._database.write(self._beat_and_look), 5.0)
+            self._failing_since, self._was_told = None, False
+        except (Unavailable, TimeoutError) as error:
+            if self._failing_since is None:
+                self._failing_since = now_s
+            failing_s = now_s - self._failing_since
+            self.problems = [f"nothing can be committed for {failing_s:.0f} s: {error}"]
+            if failing_s >= LAST_RESORT_AFTER_S and not self._was_told:
+                self._was_told = await self._tell_last_resort(self.problems[0])
+
+    def _beat_and_look(self, tx: Tx) -> list[str]:
+        leases.acquire(tx, self._name, self._application.engine.holder, ttl_s=HEARTBEAT_S)
+        self._look_for_silent(tx)
+        overdue = find_overdue(tx, late_s=OVERDUE_AFTER_S)
+        if overdue.is_clean:
+            return []
+        return [
+            f"overdue by more than {OVERDUE_AFTER_S:.0f} s: {overdue.steps} escalation steps, "
+            f"{overdue.notifications} notifications, {overdue.shifts} shifts"
+        ]
+
+    def _look_for_silent(self, tx: Tx) -> None:
+        """A process that stopped without goodbye is reported once, by whoever sees it first."""
+        silent_since = tx.now - timedelta(seconds=SILENT_AFTER_S - HEARTBEAT_S)
+        gone = lease_rows.delete().where(
+            lease_rows.c.name.startswith(HEARTBEAT), lease_rows.c.until < silent_since
+        )
+        for row in tx.execute(gone.returning(lease_rows.c.holder, lease_rows.c.until)).all():
+            silent_s = (tx.now - row.until).total_seconds() + HEARTBEAT_S
+            # One's own row of an earlier life on this machine is a restart, not a silence worth a page on SQLite.
+            if not self._database.is_sqlite:
+                tx.emit(SYSTEM, EngineWentSilent(subject=row.holder, silent_for_s=silent_s))
+
+    async def _tell_last_resort(self, problem: str) -> bool:
+        """Return whether the last-resort contact was told; there may be none."""
+        settings = self._application.settings.server
+        channel = self._application.outside.channels.get(settings.last_resort_channel)
+        if not settings.last_resort_address or channel is None:
+            return True
+        message = Message(
+            subject="P0 StayCalm itself: its database takes no commits",
+            text=f"{problem}\nFree disk space or mend the database.\n"
+            "Rollbacks still work; pages and incidents may not.\n"
+            f"This message did not go through the database.\n{self._application.url}",
+            idempotency_key=f"last-resort-{self._application.engine.holder}-{self._failing_since:.0f}",
+            priority="P0",
+        )
+        try:
+            await channel.send(settings.last_resort_address, message)
+        except PortError as error:
+            logger.error("the last resort was not reached", extra={"reason": str(error)})
+            return False
+        return True
