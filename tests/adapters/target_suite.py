@@ -61,7 +61,11 @@ def burn():
 server = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
 while True:
     client, _ = server.accept()
-    path = client.recv(4096).split(b" ")[1].decode()
+    request = client.recv(4096)
+    if not request:
+        client.close()
+        continue
+    path = request.split(b" ")[1].decode()
     status, body = 200, ""
     if path == "/die":
         os._exit(7)
