@@ -1,1 +1,1 @@
-"""Fake ports for simulation: strict, with fault injection, and never suspending."""
+"""Strict stand-ins for the outside: they keep the ports' contracts, inject faults, and never suspend."""

@@ -118,9 +118,8 @@ def _confirm(tx: Tx, place: PlacementState, done: SetSplit) -> None:
     if place.confirmed_generation != done.generation or place.confirmed_split != done.split:
         change_place(tx, place, confirmed_generation=done.generation, confirmed_split=done.split)
     for each in list_revisions(tx, place.placement):
-        if (each.is_routed and each.slot not in done.route.members) or (
-            each.is_routed and done.route.members[each.slot] != each.endpoints
-        ):
+        is_member = done.route.members.get(each.slot) == each.endpoints
+        if each.is_routed and not is_member and each.name != place.stable_revision:
             change_revision(tx, each, is_routed=False)
 
 
