@@ -17,15 +17,14 @@ SIGNS = {"add": ("+", "green"), "change": ("~", "yellow"), "remove": ("-", "red"
 TEMPLATE = """\
 # What runs where, and who looks after it. `sc plan` shows what would change, `sc apply` does it.
 organisation:
-  name: {name}
-  default_escalation_policy: everybody
+  name: My organisation
+  escalation_policy: everybody
 
 people:
   {handle}:
     name: {handle}
     email: {handle}@example.org
     roles: [admin]
-    time_zone: UTC
     contact_methods:
       - email: {handle}@example.org
 
@@ -34,37 +33,31 @@ teams:
     members: [{handle}]
 
 environments:
-  production:
-    production: true
+  production: {{production: true}}
 
 services:
   {service}:
-    title: {service}
     team: platform
     tier: 2
     placements:
       production:
-        listener: 127.0.0.1:8080
+        listener: {{address: 127.0.0.1, port: 8080}}
         hosts: [{service}.localhost]
         candidate_hosts: [green.{service}.localhost]
         command: [python3, -m, http.server, --bind, 127.0.0.1, "{{port}}"]
-        health:
-          path: /
-        smoke_tests:
-          - path: /
+        health: {{path: /}}
+        smoke_tests: [/]
         strategy: sop
 
 schedules:
-  main:
-    time_zone: UTC
-    rotation: [{handle}]
+  platform:
+    people: [{handle}]
 
 escalation_policies:
   everybody:
     steps:
-      - notify: [primary of main]
-        delay: 5m
-      - notify: [secondary of main]
+      - {{page: primary of platform, wait: 5m}}
+      - {{page: team platform, wait: 10m}}
 """
 
 
@@ -77,7 +70,7 @@ def init(file: Path, service: str, handle: str) -> int:
     if file.exists():
         click.secho(f"sc: {file} is already there; nothing was changed", fg="red", err=True)
         return exits.CONFLICT
-    file.write_text(TEMPLATE.format(name="My organisation", service=service, handle=handle), encoding="utf-8")
+    file.write_text(TEMPLATE.format(service=service, handle=handle), encoding="utf-8")
     click.echo(f"Wrote {file}. Edit it, then: sc plan, sc apply.")
     return exits.OK
 
