@@ -218,6 +218,30 @@ def test_a_rollback_that_does_not_take_is_unconfirmed_and_can_be_repeated(balanc
     asyncio.run(story())
 
 
+def test_a_rollback_asks_nobody_for_the_names_of_its_commands(balancer: Balancer) -> None:
+    async def names(_: Placement) -> Mapping[str, str]:
+        return {"set-weight": "tell", "read-weight": "ask"}
+
+    async def nobody(_: Placement) -> Mapping[str, str]:
+        raise AssertionError("the database is away")
+
+    async def story() -> None:
+        def script(text: str) -> Command:
+            return Command(("sh", "-c", f"cd '{balancer.directory}' && {text}"), 30.0)
+
+        settings = ExecSettings(commands={"tell": script("echo $SC_WEIGHT > weight"), "ask": script("cat weight")})
+        directory = balancer.directory / "memory"
+        first = ExecRouter(settings, names, SystemClock(), directory=directory)
+        await first.set_split(SHOP, CANARY, generation=3, fence=1)
+        assert balancer.weight() == "10"
+        await ExecRouter(settings, nobody, SystemClock(), directory=directory).roll_back(SHOP)
+        assert balancer.weight() == "0"
+        with pytest.raises(InvalidSpec, match="no command 'ask' any more"):
+            await ExecRouter(ExecSettings(), nobody, SystemClock(), directory=directory).roll_back(SHOP)
+
+    asyncio.run(story())
+
+
 def test_a_rollback_ends_a_change_that_is_under_way(balancer: Balancer) -> None:
     async def story() -> None:
         slow = '[ "$SC_WEIGHT" = 50 ] && { touch begun; sleep 600; }; echo $SC_WEIGHT > weight'

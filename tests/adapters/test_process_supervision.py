@@ -138,6 +138,7 @@ def test_a_crashed_program_is_started_again_on_its_port_and_counted(tmp_path: Pa
                 return instance if instance.restarts == wanted and instance.readiness == "ready" else None
 
             now = await until(is_back)
+            assert now is not None
             assert now.endpoint == first.endpoint
             assert now.pid != first.pid
             assert now.exit_reason == "exit code 7"

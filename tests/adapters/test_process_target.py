@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import aiohttp
 import pytest
@@ -180,7 +181,7 @@ def test_a_health_command_that_hangs_ends_at_its_time_out(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("kind", ["tcp", "none"])
-def test_other_health_checks_are_passed_by_a_running_program(tmp_path: Path, kind: str) -> None:
+def test_other_health_checks_are_passed_by_a_running_program(tmp_path: Path, kind: Literal["tcp", "none"]) -> None:
     async def story(bench: Bench) -> None:
         spec = bench.behaving("sick", health=replace(QUICK, kind=kind, path=None))
         assert (await bench.ready(spec)).is_ready

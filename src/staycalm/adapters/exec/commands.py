@@ -68,15 +68,12 @@ class Commands:
 
     async def run(self, placement: Placement, role: str, variables: Mapping[str, str]) -> str:
         """Return what the role's command printed; raises Unsupported when there is none (see `run_named`)."""
-        return await self.run_named(
-            await self.require(placement, role),
-            {
-                **variables,
-                "SC_SERVICE": placement.service,
-                "SC_ENVIRONMENT": placement.environment,
-                "SC_ROLE": role,
-            },
-        )
+        return await self.run_for(placement, role, await self.require(placement, role), variables)
+
+    async def run_for(self, placement: Placement, role: str, name: str, variables: Mapping[str, str]) -> str:
+        """Return what this command printed in the role (see `run_named`)."""
+        about = {"SC_SERVICE": placement.service, "SC_ENVIRONMENT": placement.environment, "SC_ROLE": role}
+        return await self.run_named(name, {**variables, **about})
 
     async def run_named(self, name: str, variables: Mapping[str, str]) -> str:
         """Return what the command printed, at most 1 MiB of UTF-8.
@@ -84,7 +81,9 @@ class Commands:
         Raises InvalidSpec (exit code 64 or 65, or it cannot be run), OutsideUnavailable (75, or its time
         is over), Rejected (any other code, or too much output).
         """
-        command = self._commands[name]
+        command = self._commands.get(name)
+        if command is None:
+            raise InvalidSpec(f"the server's settings have no command {name!r} any more")
         passed = {n: os.environ[n] for n in command.pass_environment if n in os.environ}
         base = {n: os.environ[n] for n in _ALWAYS_PASSED if n in os.environ}
         try:

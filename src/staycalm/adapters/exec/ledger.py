@@ -17,6 +17,7 @@ from staycalm.ports.traffic import RouteSpec, Slot, Split
 class Entry:
     """`split` was wanted in `generation` by the writer of `fence`; `route` are variables about the route.
 
+    `commands` are the names that played the roles then: a rollback needs to ask nobody.
     `is_confirmed` once the balancer was seen to do it; `is_rollback` when nobody asked for a newer one since.
     """
 
@@ -26,6 +27,7 @@ class Entry:
     is_confirmed: bool = False
     is_rollback: bool = False
     route: Mapping[str, str] = field(default_factory=dict)
+    commands: Mapping[str, str] = field(default_factory=dict)
 
 
 def wanted(entry: Entry, placement: Placement, split: Split, generation: int, fence: int) -> Entry:
@@ -104,6 +106,7 @@ def to_json(entry: Entry) -> dict[str, Any]:
         "is_confirmed": entry.is_confirmed,
         "is_rollback": entry.is_rollback,
         "route": dict(entry.route),
+        "commands": dict(entry.commands),
     }
 
 
@@ -112,10 +115,18 @@ def from_json(raw: Mapping[str, Any] | None) -> Entry:
     if raw is None:
         return Entry()
     split = None if raw["split"] is None else Split(*raw["split"])
-    return Entry(raw["generation"], raw["fence"], split, raw["is_confirmed"], raw["is_rollback"], raw["route"])
+    return Entry(
+        generation=raw["generation"],
+        fence=raw["fence"],
+        split=split,
+        is_confirmed=raw["is_confirmed"],
+        is_rollback=raw["is_rollback"],
+        route=raw["route"],
+        commands=raw["commands"],
+    )
 
 
 def version_of(entry: Entry) -> str:
     """Return a short name of generation and content, for people to compare."""
-    content = json.dumps(to_json(replace(entry, is_confirmed=False, fence=0)), sort_keys=True)
+    content = json.dumps(to_json(replace(entry, is_confirmed=False, fence=0, commands={})), sort_keys=True)
     return f"{entry.generation}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"

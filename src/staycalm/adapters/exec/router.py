@@ -32,6 +32,7 @@ from staycalm.ports.traffic import Confirmation, EdgeObservation, RouteSpec, Sam
 
 T = TypeVar("T")
 READ_AGAIN_S = 0.5
+NEEDED = ("set-weight", "read-weight")
 NO_COUNTERS = "none"
 
 
@@ -65,17 +66,20 @@ class ExecRouter:
         """The balancer says that it does the split. Raises Rejected, Unconfirmed, Fenced, OutsideUnavailable."""
         if not 0 <= split.candidate_weight <= 100:
             raise InvalidSpec(f"{placement}: weight {split.candidate_weight:g} is not 0 to 100 percent")
-        for role in ("set-weight", "read-weight"):
-            await self._commands.require(placement, role)
+        names = {role: await self._commands.require(placement, role) for role in NEEDED}
         async with self._lock(placement):
             entry = wanted(await self._entry(placement), placement, split, generation, fence)
+            entry = replace(entry, commands=names)
             await self._keep(placement, entry)
             done = await self._interruptible(placement, self._apply(placement, entry, split, deadline_s))
             await self._keep(placement, replace(entry, is_confirmed=True))
             return done
 
     async def roll_back(self, placement: Placement, *, deadline_s: float = 5.0) -> Confirmation:
-        """The balancer says that the candidate gets nothing; a change that was under way is ended first."""
+        """The balancer says that the candidate gets nothing; a change that was under way is ended first.
+
+        Nothing but the placement's file and the settings is needed for it.
+        """
         if (task := self._in_flight.get(placement)) is not None:
             task.cancel()
         async with self._lock(placement):
@@ -212,7 +216,7 @@ class ExecRouter:
         """The balancer was told, unless it does it already, and seen to do it."""
         began_s = self._clock.monotonic()
         if not entry.is_confirmed or not self._is_close(await self._read(placement, entry, split), split):
-            await self._commands.run(placement, "set-weight", weight_variables(entry, split))
+            await self._weigh("set-weight", placement, entry, split)
             while not self._is_close(actual := await self._read(placement, entry, split), split):
                 if self._clock.monotonic() - began_s >= deadline_s:
                     raise Unconfirmed(self._difference(placement, actual, split))
@@ -220,7 +224,12 @@ class ExecRouter:
         return Confirmation(entry.generation, self._clock.monotonic() - began_s)
 
     async def _read(self, placement: Placement, entry: Entry, split: Split) -> float:
-        return read_weight(await self._commands.run(placement, "read-weight", weight_variables(entry, split)))
+        return read_weight(await self._weigh("read-weight", placement, entry, split))
+
+    async def _weigh(self, role: str, placement: Placement, entry: Entry, split: Split) -> str:
+        return await self._commands.run_for(
+            placement, role, entry.commands.get(role, role), weight_variables(entry, split)
+        )
 
     def _is_close(self, actual: float, split: Split) -> bool:
         return abs(actual - _weight(split)) <= self._settings.weight_tolerance
