@@ -76,9 +76,8 @@ EVERY = [*deployments.ALL, *alerts.ALL, *incidents.ALL] + [
 
 
 @pytest.mark.parametrize("event", EVERY, ids=[event.name for event in EVERY])
-@given(
-    body=st.dictionaries(st.sampled_from(["reason", "weight", "people", "step"]), st.none() | st.text(max_size=9))
-)
+@settings(max_examples=15)
+@given(body=st.dictionaries(st.sampled_from(["reason", "weight", "step"]), st.none() | st.text(max_size=9)))
 def test_every_kind_of_event_has_words_even_with_fields_missing(event: type[Event], body: dict[str, str]) -> None:
     entry = LogEntry(1, START, SYSTEM, event.name, 1, "INC-1", None, None, dict(body))
     text = sentence(entry)

@@ -53,6 +53,11 @@ def is_above(priority: Priority, other: Priority) -> bool:
     return PRIORITIES.index(priority) < PRIORITIES.index(other)
 
 
+def least_urgent(priority: Priority, other: Priority) -> Priority:
+    """Return the less urgent of the two."""
+    return other if is_above(priority, other) else priority
+
+
 def attach_or_open(
     priority: Priority, *, known: Known | None, nearby: Near | None, now: datetime, rollback_window_s: float
 ) -> Decision:

@@ -13,12 +13,10 @@ INCIDENT: Transitions = {
     ("triage", "acknowledge"): "investigating",
     ("triage", "mitigate"): "mitigated",
     ("triage", "resolve"): "resolved",
-    ("investigating", "acknowledge"): "investigating",
     ("investigating", "mitigate"): "mitigated",
     ("investigating", "resolve"): "resolved",
     # Verification failed: the SOP's "Resolved? No" leads back to the investigation.
     ("mitigated", "investigate"): "investigating",
-    ("mitigated", "acknowledge"): "mitigated",
     ("mitigated", "resolve"): "resolved",
     ("resolved", "reopen"): "investigating",
     ("resolved", "close"): "closed",
