@@ -142,8 +142,9 @@ def main() -> int:
             rows.append(row)
             median = "-" if row["median_s"] is None else f"{row['median_s']:.0f} s"
             failed = "-" if row["failed"] is None else f"{row['failed']:.0f}"
+            rolled, held = 100 * len(caught) / rollouts, 100 * sum(e[0] == "HOLD" for e in ends) / rollouts
             print(
-                f"{story.name:<40} {row['unit']:<9} {100 * row['rolled_back']:>6.1f} % {100 * row['held']:>6.1f} % "
+                f"{story.name:<40} {row['unit']:<9} {rolled:>6.1f} % {held:>6.1f} % "
                 f"{median:>8} {failed:>7}   ({time.perf_counter() - began:.0f} s)",
                 flush=True,
             )

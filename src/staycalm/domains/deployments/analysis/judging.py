@@ -11,7 +11,7 @@ from staycalm.domains.deployments.analysis.figures import Judgement, MetricFigur
 from staycalm.domains.deployments.analysis.latency import Floats, share_above
 from staycalm.domains.deployments.analysis.limits import DEFAULT_LIMITS, CountLimit, Limits, Verdict
 from staycalm.domains.deployments.analysis.power import divergence, smallest_visible, two_sample_nats
-from staycalm.domains.deployments.analysis.size import Size, Stratum, risk_difference
+from staycalm.domains.deployments.analysis.size import Stratum, risk_difference
 from staycalm.domains.deployments.analysis.state import AnalysisState, MetricState
 from staycalm.domains.deployments.analysis.window import ERRORS, P50, P95, SLOW, recent
 
@@ -142,15 +142,13 @@ def _count_finding(metric: MetricState, limit: CountLimit, limits: Limits) -> _F
     up = sum(s.candidate_bad * (1 - s.weight / 100) for s in metric.strata)
     down = sum(s.stable_bad * s.weight / 100 for s in metric.strata)
     spread = sum((s.candidate_bad + s.stable_bad) * s.weight / 100 * (1 - s.weight / 100) for s in metric.strata)
-    size: Size | None = None
+    change = low = high = None
     if up > 0 and down > 0:
-        error = sqrt(spread / (up * down))
-        ratio = up / down
-        size = Size(ratio - 1, 0.0)
-        low, high = ratio * exp(-1.96 * error) - 1, ratio * exp(1.96 * error) - 1
-    worse = "more" if limit.worse == "more" else "fewer"
+        ratio, error = up / down, sqrt(spread / (up * down))
+        change, low, high = ratio - 1, ratio * exp(-1.96 * error) - 1, ratio * exp(1.96 * error) - 1
+    worse = limit.worse
     bar = limits.gate * limit.limit
-    is_large = size is not None and (size.difference >= bar if worse == "more" else size.difference <= -bar)
+    is_large = change is not None and (change >= bar if worse == "more" else change <= -bar)
     is_large = (
         is_large or (up > 0 and down == 0 and worse == "more") or (up == 0 and down > 0 and worse == "fewer")
     )
@@ -158,16 +156,16 @@ def _count_finding(metric: MetricState, limit: CountLimit, limits: Limits) -> _F
         name=limit.name,
         stable_rate=None,
         candidate_rate=None,
-        difference=size.difference if size else None,
-        low=low if size else None,
-        high=high if size else None,
+        difference=change,
+        low=low,
+        high=high,
         evidence=metric.evidence.log_value / log(10),
         needed=-log10(limits.count_alpha),
         is_proven=metric.evidence.reached_at_s is not None,
         is_large=is_large,
         proven_at_s=metric.evidence.reached_at_s,
     )
-    how_much = "" if size is None else f" ({100 * abs(size.difference):.0f} % {worse})"
+    how_much = "" if change is None else f" ({100 * abs(change):.0f} % {worse})"
     return _Finding(
         figures,
         f"the candidate has {worse} {limit.name} than its share{how_much}; {_certainty(limits.count_alpha)}",

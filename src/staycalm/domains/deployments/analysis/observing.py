@@ -61,8 +61,12 @@ def _at_weight(state: AnalysisState, poll: Poll) -> AnalysisState:
     if state.weight == poll.weight:
         return replace(state, live_since_s=live_since)
     fresh = bets.new_evidence(len(bets.RATIO_ODDS))
+    # A block that spans a shift could mistake a change over time for a difference between the revisions.
     return replace(
         state,
+        errors=replace(state.errors, block=EMPTY_BLOCK),
+        p50=replace(state.p50, block=EMPTY_BLOCK),
+        p95=replace(state.p95, block=EMPTY_BLOCK),
         weight=poll.weight,
         weight_before=state.weight,
         live_since_s=live_since,
