@@ -14,6 +14,8 @@ from staycalm.kit.directory import DataDirectory
 def main() -> int:
     """Serve until SIGTERM or SIGINT; returns 0 after a clean stop, 1 after a refusal said in one sentence."""
     parser = argparse.ArgumentParser(prog="sc up", description="Run the StayCalm server.")
+    parser.add_argument("command", choices=["up", "restore"], nargs="?", default="up")
+    parser.add_argument("file", nargs="?", type=Path, help="backup to restore")
     parser.add_argument("--data", type=Path, default=DataDirectory.default(), help="data directory")
     parser.add_argument("--settings", type=Path, default=None, help="settings file (default: DATA/staycalm.toml)")
     arguments = parser.parse_args()

@@ -108,7 +108,7 @@ class Application:
     async def start(self) -> None:
         """The adapters are up, first-start secrets are printed, and the local `sc` can find the server."""
         await self.edge.take()
-        await assembly.first_start(self.database, self.settings, self.directory, self.local_url)
+        await assembly.first_start(self.database, self.settings, self.outside, self.directory, self.local_url)
         self.directory.announce(url=self.local_url)
         logger.info("StayCalm is ready", extra={"url": self.url, "version": __version__})
 

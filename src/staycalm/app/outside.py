@@ -21,6 +21,7 @@ from staycalm.adapters.webhook import WebhookChannel
 from staycalm.app.settings import Settings
 from staycalm.core.placement import Placement
 from staycalm.domains.catalog.public import find_placement
+from staycalm.kit.clock import Clock
 from staycalm.kit.database import Database, ReadTx
 from staycalm.kit.directory import DataDirectory
 from staycalm.ports.deploy import DeployTarget
@@ -36,6 +37,7 @@ logger = logging.getLogger("staycalm.app.outside")
 class Outside:
     """The outside of one server, by the names a placement or a contact method uses."""
 
+    clock: Clock
     artifacts: FileStore
     uploads: Path
     envoy: EnvoyRouter
@@ -89,6 +91,7 @@ def connect(settings: Settings, directory: DataDirectory, database: Database) ->
 
     exec_folder = directory.path / settings.exec.directory
     return Outside(
+        clock=clock,
         artifacts=artifacts,
         uploads=directory.folder("uploads"),
         envoy=envoy,

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from staycalm.core.actor import SYSTEM
 from staycalm.core.errors import PortError, Unavailable
-from staycalm.domains.oncall.public import find_overdue
 from staycalm.core.self_events import ClockStepped, EngineWentSilent
+from staycalm.domains.oncall.public import find_overdue
 from staycalm.kit.clock import SystemClock
 from staycalm.kit.database import Tx, leases
 from staycalm.kit.database.tables import leases as lease_rows

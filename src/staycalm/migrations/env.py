@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from alembic import context
 
 import staycalm.app.tables  # noqa: F401 - declares every domain's tables
-from staycalm.kit.database.tables import metadata
+from staycalm.kit.database.tables import BigId, Json, Utc, metadata
+
+
+def render(kind: str, item: Any, _context: Any) -> str | Literal[False]:
+    """Our own column types are written by their names."""
+    if kind != "type":
+        return False
+    if isinstance(item, Utc):
+        return "Utc()"
+    return "Json" if item is Json else "BigId" if item is BigId else False
+
 
 context.configure(
     connection=context.config.attributes["connection"],
@@ -13,5 +25,6 @@ context.configure(
     render_as_batch=True,
     transaction_per_migration=False,
     compare_type=True,
+    render_item=render,
 )
 context.run_migrations()

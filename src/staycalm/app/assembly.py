@@ -1,0 +1,90 @@
+"""The edges of the application: its routes, what they need, its live pages, and its first start."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter
+
+from staycalm.app import system, wiring
+from staycalm.app.outside import Outside
+from staycalm.app.settings import Settings
+from staycalm.core.events import Event, Recorded
+from staycalm.domains.accounts import api as accounts_api
+from staycalm.domains.accounts import pages as accounts_pages
+from staycalm.domains.accounts.edge import AccountsEdge
+from staycalm.domains.accounts.guard import AccountsGuard
+from staycalm.domains.accounts.service import make_set_up_link
+from staycalm.domains.accounts.sign_in.local import ensure_local_token_file
+from staycalm.domains.accounts.sign_in.passwords import Passwords
+from staycalm.domains.audit import api as audit_api
+from staycalm.domains.catalog import api as catalog_api
+from staycalm.domains.incidents import api as incidents_api
+from staycalm.domains.incidents.edge import IncidentsEdge
+from staycalm.domains.oncall import api as oncall_api
+from staycalm.domains.oncall import pages as oncall_pages
+from staycalm.domains.oncall.public import record_server
+from staycalm.domains.releases import api as releases_api
+from staycalm.domains.releases.intake import Intake
+from staycalm.kit.database import Database
+from staycalm.kit.directory import DataDirectory
+from staycalm.kit.http import Views
+from staycalm.kit.live import Draw
+
+
+def routers() -> list[APIRouter]:
+    """Return every route, the API first."""
+    return [
+        accounts_api.router,
+        audit_api.router,
+        catalog_api.router,
+        releases_api.router,
+        oncall_api.router,
+        incidents_api.router,
+        system.router,
+        accounts_pages.page_router,
+        oncall_pages.page_router,
+    ]
+
+
+def fill_state(state: Any, settings: Settings, outside: Outside, database: Database, url: str) -> None:
+    """`app.state` holds what the routes of each domain ask for."""
+    guard = AccountsGuard(database, settings.accounts)
+    state.guard = guard
+    state.accounts = AccountsEdge(settings.accounts, Passwords(), guard)
+    state.catalog_sections = wiring.file_sections()
+    state.release_intake = Intake(
+        outside.artifacts, outside.uploads, settings.releases.upload_limit_bytes, database.ids
+    )
+    state.incidents = IncidentsEdge(settings.incidents, outside.printer)
+    state.channels = outside.channels
+
+
+def draws(database: Database, views: Views, settings: Settings) -> dict[str, Draw]:
+    """Return how each kind of live fragment is drawn."""
+    return {}
+
+
+def topics_touched_by(emitted: Sequence[Recorded[Event]]) -> tuple[str, ...]:
+    """Return the live topics that these events change."""
+    topics: set[str] = set()
+    for recorded in emitted:
+        event = recorded.event
+        topics.add("overview:all")
+        kind = event.subject.partition("-")[0]
+        if kind in ("DEP", "INC", "ALG"):
+            topics.add(f"{event.subject.partition('-')[0]}:{event.subject}")
+    return tuple(topics)
+
+
+async def first_start(
+    database: Database, settings: Settings, outside: Outside, directory: DataDirectory, url: str
+) -> None:
+    """On-call knows this server's channels, the local `sc` has a token, and the set-up link was printed."""
+    await ensure_local_token_file(database, directory.path)
+    await database.write(record_server, channels=outside.channels, settings=settings.oncall)
+    code = await database.write(make_set_up_link, valid_s=settings.accounts.set_up_s)
+    if code is not None:
+        print(f"First start. Make the first account at {url}/set-up/{code}", file=sys.stderr, flush=True)  # noqa: T201
