@@ -36,7 +36,7 @@ from tests.scenarios.fakes.traffic import FakeRouter
 CI = Actor("service", "ci", "CI")
 ALICE = Actor("person", "alice", "Alice Liddell")
 SHOP = Placement("shop", "production")
-QUICK = DeploymentsSettings(poll_fast_s=1.0, poll_s=1.0, verify_s=30.0, steady_s=15.0)
+QUICK = DeploymentsSettings(poll_fast_s=1.0, poll_s=5.0, save_every_s=10.0, verify_s=30.0)
 
 
 def shop_config(**changed: Any) -> PlacementConfig:

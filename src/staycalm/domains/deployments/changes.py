@@ -7,6 +7,8 @@ from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
 
+import sqlalchemy as sa
+
 from staycalm.core.errors import Conflict
 from staycalm.core.machine import move
 from staycalm.core.placement import Placement
@@ -16,6 +18,7 @@ from staycalm.domains.deployments.model import accumulators, deployments, histor
 from staycalm.domains.deployments.records import Deployment, PlacementState, Revision, pack
 from staycalm.domains.deployments.settings import DeploymentsSettings
 from staycalm.kit.database import Tx
+from staycalm.kit.database.tables import Utc
 
 _PACKED = frozenset({"end_actor", "split", "confirmed_split", "spec", "endpoints", "waived"})
 
@@ -34,7 +37,16 @@ def insert_deployment(tx: Tx, d: Deployment, number: int) -> None:
 
 
 def change_deployment(tx: Tx, d: Deployment, **changed: Any) -> Deployment:
-    """The deployment holds these values, in the state it is in."""
+    """The deployment holds these values, in the state it is in; what was planned before is planned anew."""
+    return _change(tx, d, {**changed, "stamp": d.stamp + 1})
+
+
+def save_look(tx: Tx, d: Deployment, **changed: Any) -> Deployment:
+    """The deployment's evidence is stored; nothing that a plan depends on was changed."""
+    return _change(tx, d, changed)
+
+
+def _change(tx: Tx, d: Deployment, changed: dict[str, Any]) -> Deployment:
     statement = deployments.update().where(deployments.c.id == d.id, deployments.c.state == d.state)
     if not tx.guarded_update(statement.values(**_values(changed))):
         raise Conflict("moved-on", f"{d.id} is not {d.state} any more", next_step="Look at it and try again.")
@@ -134,3 +146,15 @@ def save_moment(tx: Tx, deployment: str, second: int, weight: float, body: Mappi
     """The second is in the history; the first look of a second is the one that counts."""
     row = {"deployment": deployment, "second": second, "weight": weight, "body": dict(body)}
     tx.insert_or_ignore(history, row, on=["deployment", "second"])
+
+
+_DUE = (
+    placements.update()
+    .where(placements.c.placement == sa.bindparam("which"))
+    .values(due_at=sa.bindparam("due", type_=Utc))
+)
+
+
+def look_again(tx: Tx, placement: str, after_s: float) -> None:
+    """The placement is due again after so long."""
+    tx.execute(_DUE, {"which": placement, "due": tx.now + timedelta(seconds=after_s)})

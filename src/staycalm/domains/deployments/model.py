@@ -60,6 +60,8 @@ deployments = sa.Table(
     sa.Column("is_hotfix", sa.Boolean, nullable=False),
     sa.Column("is_first", sa.Boolean, nullable=False),
     sa.Column("state", sa.String(20), nullable=False),
+    # grows with every change but the evidence: what was planned from an equal stamp is still right
+    sa.Column("stamp", sa.Integer, nullable=False),
     sa.Column("deadline_at", Utc),
     # revisions and slots
     sa.Column("candidate_revision", sa.String(160)),

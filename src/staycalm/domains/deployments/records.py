@@ -45,6 +45,7 @@ class Deployment:
     is_hotfix: bool
     is_first: bool
     state: str
+    stamp: int = 0
     deadline_at: datetime | None = None
     candidate_revision: str | None = None
     candidate_slot: Slot | None = None
@@ -180,6 +181,19 @@ class LiveRevision:
     slot: Slot
     revision: str
     running: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """The little that tells whether a rollout is still where it was when its last step was planned."""
+
+    running: str
+    state: str
+    stamp: int
+    look_version: int
+    generation: int
+    confirmed_generation: int
+    deadline_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,9 @@ class DeploymentsSettings:
     poll_fast_s: float = setting(0.1, unit="s", doc="Time between looks at the start of a step.")
     poll_fast_for_s: float = setting(10.0, unit="s", doc="How long a step is looked at in the fast rhythm.")
     poll_s: float = setting(0.25, unit="s", doc="Time between looks afterwards.")
+    save_every_s: float = setting(
+        1.0, unit="s", doc="Time between stored looks; after a restart the rest is read from the proxy again."
+    )
     health_poll_s: float = setting(1.0, unit="s", doc="Time between health checks of candidate and stable.")
     metrics_poll_s: float = setting(5.0, unit="s", doc="Time between questions to a metric source.")
     time_factor: float = setting(

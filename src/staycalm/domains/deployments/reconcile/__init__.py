@@ -28,7 +28,7 @@ from staycalm.domains.deployments.reconcile.effects import (
 )
 from staycalm.domains.deployments.reconcile.look import carry as carry_look
 from staycalm.domains.deployments.reconcile.look import watch
-from staycalm.domains.deployments.reconcile.looking import settle_look
+from staycalm.domains.deployments.reconcile.looking import settle_look, settle_quiet_look
 from staycalm.domains.deployments.reconcile.outside import (
     Outside,
     check_ready,
@@ -41,7 +41,7 @@ from staycalm.domains.deployments.reconcile.outside import (
     start_revision,
     stop_revision,
 )
-from staycalm.domains.deployments.reconcile.planning import Memory, plan_rollout
+from staycalm.domains.deployments.reconcile.planning import Memory, plan_again, plan_rollout
 from staycalm.domains.deployments.reconcile.settling import settle_rollout
 from staycalm.domains.deployments.reconcile.steady import (
     plan_retirement,
@@ -96,6 +96,9 @@ def rollouts_reconciler(outside: Outside, settings: DeploymentsSettings) -> Reco
     memory = Memory()
 
     def plan(tx: Tx, id: str) -> Effect | None:
+        again = plan_again(tx, id, settings, memory)
+        if again is not None:
+            return again
         place = queries.find_place(tx, Placement.parse(id))
         if place is None:
             return None
@@ -109,6 +112,12 @@ def rollouts_reconciler(outside: Outside, settings: DeploymentsSettings) -> Reco
         return await perform(outside, effect)
 
     def settle(tx: Tx, id: str, effect: Effect, outcome: Outcome | PortError) -> None:
+        if (
+            isinstance(effect, Watch)
+            and isinstance(outcome, Looked)
+            and settle_quiet_look(tx, id, effect, outcome, settings, memory)
+        ):
+            return
         place = queries.find_place(tx, Placement.parse(id))
         if place is None:
             return

@@ -3,22 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-from staycalm.domains.deployments.changes import change_deployment, change_place, save_evidence, save_moment
+from staycalm.domains.deployments.changes import (
+    change_deployment,
+    change_place,
+    look_again,
+    save_evidence,
+    save_look,
+    save_moment,
+)
 from staycalm.domains.deployments.machine import WITH_TRAFFIC
 from staycalm.domains.deployments.reconcile import endings
 from staycalm.domains.deployments.reconcile.effects import Looked, Watch
 from staycalm.domains.deployments.reconcile.endings import Cause
-from staycalm.domains.deployments.reconcile.planning import Memory
+from staycalm.domains.deployments.reconcile.planning import Memory, is_unchanged
 from staycalm.domains.deployments.reconcile.settling import advance
 from staycalm.domains.deployments.records import Deployment, Scene
 from staycalm.domains.deployments.settings import DeploymentsSettings
 from staycalm.domains.deployments.watching.state import WatchState, dump_watch
 from staycalm.kit.database import Tx
 
-SAVE_EVERY_S = 1.0
+
+def settle_quiet_look(
+    tx: Tx, placement: str, effect: Watch, looked: Looked, settings: DeploymentsSettings, memory: Memory
+) -> bool:
+    """Return True when the look changed nothing and is not due to be stored: it is remembered, no more."""
+    if looked.reaction.kind != "stay" or looked.has_drifted or _is_due(looked.state, settings):
+        return False
+    if not is_unchanged(tx, placement, memory):
+        return False
+    memory.states[effect.deployment] = looked.state
+    look_again(tx, placement, effect.pause_s)
+    return True
+
+
+def _is_due(state: WatchState, settings: DeploymentsSettings) -> bool:
+    return state.last_s - state.saved_s >= settings.save_every_s
 
 
 def settle_look(
@@ -32,20 +54,18 @@ def settle_look(
         if d.state == "rolling-back" and looked.sent_back is not None:
             endings.finish(tx, scene, looked.sent_back, settings)
         return
-    state, d = _save(tx, d, looked)
+    state, d = _save(tx, d, looked, settings)
     scene = replace(scene, deployment=d)
     _react(tx, scene, effect, looked, state, settings)
-    if d.look_version == state.version:
-        memory.states[d.id] = state
+    memory.states[d.id] = state
     if looked.reaction.kind == "roll_back":
         memory.states.pop(d.id, None)
 
 
-def _save(tx: Tx, d: Deployment, looked: Looked) -> tuple[WatchState, Deployment]:
+def _save(tx: Tx, d: Deployment, looked: Looked, settings: DeploymentsSettings) -> tuple[WatchState, Deployment]:
     """Store evidence and history once a second, and whenever something follows from the look."""
     state = looked.state
-    is_due = state.last_s - state.saved_s >= SAVE_EVERY_S
-    if not is_due and looked.reaction.kind == "stay":
+    if not _is_due(state, settings) and looked.reaction.kind == "stay":
         return state, d
     moments = state.tally.moments
     state = replace(state, version=state.version + 1, saved_s=state.last_s, tally=replace(state.tally, moments=()))
@@ -54,7 +74,7 @@ def _save(tx: Tx, d: Deployment, looked: Looked) -> tuple[WatchState, Deployment
         save_moment(tx, d.id, moment.second, moment.weight, body)
     save_evidence(tx, d.id, dump_watch(state))
     first_bad_at = datetime.fromtimestamp(state.first_bad_s, UTC) if state.first_bad_s is not None else None
-    d = change_deployment(
+    d = save_look(
         tx,
         d,
         look_version=state.version,
@@ -77,7 +97,8 @@ def _react(
     tx: Tx, scene: Scene, effect: Watch, looked: Looked, state: WatchState, settings: DeploymentsSettings
 ) -> None:
     d, reaction = scene.deployment, looked.reaction
-    change_place(tx, scene.place, due_at=tx.now)
+    if reaction.kind != "stay" or looked.has_drifted:
+        change_place(tx, scene.place, due_at=tx.now)
     if reaction.kind == "roll_back":
         cause = Cause(reaction.reason, reaction.code, decided_at=looked.decided_at)
         d = endings.begin_rollback(tx, d, scene.place, cause, settings, recheck="")
@@ -103,4 +124,4 @@ def _react(
         # A number nobody has used puts the wanted split in force again.
         change_place(tx, scene.place, generation=scene.place.generation + 2)
     else:
-        change_place(tx, scene.place, due_at=tx.now + timedelta(seconds=effect.pause_s))
+        look_again(tx, str(d.placement), effect.pause_s)

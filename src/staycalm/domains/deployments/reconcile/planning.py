@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from staycalm.domains.catalog.public import BusinessMetric, PlacementConfig
 from staycalm.domains.deployments.analysis import CountLimit, Limits
 from staycalm.domains.deployments.changes import change_place, insert_revision, transition
 from staycalm.domains.deployments.decisions import Next, Standing, next_step
-from staycalm.domains.deployments.queries import accumulated
+from staycalm.domains.deployments.queries import accumulated, glance
 from staycalm.domains.deployments.reconcile import endings
 from staycalm.domains.deployments.reconcile.effects import (
     CheckReady,
@@ -32,7 +32,7 @@ from staycalm.domains.deployments.reconcile.wishes import (
 )
 from staycalm.domains.deployments.records import (
     Deployment,
-    PlacementState,
+    Glance,
     Revision,
     Scene,
     situation,
@@ -54,6 +54,34 @@ class Memory:
     """
 
     states: dict[str, WatchState] = field(default_factory=dict)
+    looks: dict[str, tuple[Glance, Watch, datetime]] = field(default_factory=dict)
+
+
+def plan_again(tx: Tx, placement: str, settings: DeploymentsSettings, memory: Memory) -> Watch | None:
+    """Return the look that was planned last, when nothing was changed since; else None.
+
+    Most steps of a rollout are looks that change nothing; this makes them one narrow read.
+    """
+    known = memory.looks.get(placement)
+    if known is None:
+        return None
+    before, effect, since = known
+    here = glance(tx, placement)
+    state = memory.states.get(effect.deployment)
+    if here is None or state is None or state.version != here.look_version:
+        return None
+    if replace(here, look_version=before.look_version) != before:
+        return None
+    if here.deadline_at is not None and tx.now >= here.deadline_at:
+        return None
+    return replace(effect, state=state, pause_s=pause_s((tx.now - since).total_seconds(), settings))
+
+
+def is_unchanged(tx: Tx, placement: str, memory: Memory) -> bool:
+    """Return whether the rollout still stands where its last look was planned."""
+    known = memory.looks.get(placement)
+    here = glance(tx, placement)
+    return known is not None and here is not None and replace(here, look_version=known[0].look_version) == known[0]
 
 
 def plan_rollout(tx: Tx, scene: Scene, settings: DeploymentsSettings, memory: Memory) -> Effect | None:
@@ -188,7 +216,7 @@ _PLANS: dict[Next, Callable[[Tx, Scene, DeploymentsSettings], Effect | None]] = 
 def _watch(tx: Tx, scene: Scene, settings: DeploymentsSettings, memory: Memory) -> Watch:
     d = scene.deployment
     assert d.weight is not None and d.weight_since is not None
-    return Watch(
+    effect = Watch(
         key=f"{d.id}/watch",
         deployment=d.id,
         sources=_sources(scene, settings),
@@ -197,6 +225,11 @@ def _watch(tx: Tx, scene: Scene, settings: DeploymentsSettings, memory: Memory) 
         back=way_back(tx, scene, settings),
         pause_s=pause_s((tx.now - d.weight_since).total_seconds(), settings),
     )
+    here = glance(tx, str(d.placement))
+    assert here is not None
+    memory.states[d.id] = effect.state
+    memory.looks[str(d.placement)] = (here, effect, d.weight_since)
+    return effect
 
 
 def _remember(tx: Tx, d: Deployment, memory: Memory) -> WatchState:
@@ -274,8 +307,3 @@ def _count_limits(metric: BusinessMetric | None, settings: DeploymentsSettings) 
     if metric is None:
         return ()
     return (CountLimit(metric.name, worse="fewer", limit=settings.business_decrease),)
-
-
-def postpone(tx: Tx, place: PlacementState, seconds: float) -> None:
-    """The placement is looked at again after so long."""
-    change_place(tx, place, due_at=tx.now + timedelta(seconds=seconds))
