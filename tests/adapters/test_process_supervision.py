@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -284,6 +285,31 @@ def test_state_of_another_boot_is_not_believed(tmp_path: Path) -> None:
         path.write_text('{"half":')
         assert place_of(tmp_path).read_state() is None
         path.write_text(true_state)
+
+    play(tmp_path, story)
+
+
+def test_a_full_disk_loses_log_lines_and_not_the_program(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.target.prepare(bench.spec)
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        # The supervisor inherits it: to it, a disk that is full after 20,000 bytes of a file.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+        try:
+            await bench.target.start(bench.spec)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        status = await bench.ready()
+        await get(status.instances[0].endpoint, "/print/2000")
+        assert await answers(status.instances[0].endpoint)
+
+        async def some_lines() -> int:
+            count = len(await bench.target.logs(bench.spec.revision, tail=10_000))
+            return count if count > 10 else 0
+
+        assert await until(some_lines) < 2000
+        assert (place_of(tmp_path).directory / "log.jsonl").stat().st_size <= 20_000
+        assert pids(await bench.target.status(bench.spec)) == pids(status)
 
     play(tmp_path, story)
 

@@ -394,8 +394,8 @@ class Shim:
             if self.parent_fd is None:
                 self.check_parent()
             wait_s = self.advance()
-        while self.streams and self.poll.poll(0):
-            for stream in list(self.streams.values()):
+        while ready := [self.streams[fd] for fd, _ in self.poll.poll(0) if fd in self.streams]:
+            for stream in ready:
                 self.read(stream)
         self.tell()
 
