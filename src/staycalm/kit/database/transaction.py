@@ -104,7 +104,8 @@ class Tx(ReadTx):
     def insert_or_ignore(self, table: sa.Table, values: Mapping[str, Any], *, on: Sequence[str]) -> bool:
         """Return True when the row was inserted, False when one with the same `on` columns was there."""
         statement = self._insert(table).values(dict(values)).on_conflict_do_nothing(index_elements=list(on))
-        return self.execute(statement).rowcount > 0
+        # psycopg's count is dropped for an INSERT unless it is asked for: it would read -1, "not inserted".
+        return self.execute(statement.execution_options(preserve_rowcount=True)).rowcount > 0
 
     def upsert(self, table: sa.Table, values: Mapping[str, Any], *, on: Sequence[str]) -> None:
         """The row with these `on` columns holds `values`."""
