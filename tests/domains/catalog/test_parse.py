@@ -168,7 +168,7 @@ WRONG = [
      '2: nobody holds on-call for ever; '
      'remove it; the schedule gives it for each shift'),
     ('people:\n  ada: {name: Ada, email: a@b, roles: [admn]}',
-     "2: #1 'admn' is not known; "
+     "2: roles #1 'admn' is not known; "
      "did you mean 'admin'? use one of: support, developer, devops, admin"),
     ('organisation:\n  time_zone: Mars/Base',
      "2: there is no time zone 'Mars/Base'; "

@@ -8,13 +8,14 @@ sent by a browser on its own, so a writing request with one must also come from 
 from __future__ import annotations
 
 import ipaddress
+from contextlib import suppress
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from fastapi import Request, Response
 
 from staycalm.core.actor import Actor
-from staycalm.core.errors import Forbidden, Unauthenticated
+from staycalm.core.errors import Forbidden, Unauthenticated, Unavailable
 from staycalm.domains.accounts.decisions import explain
 from staycalm.domains.accounts.people import NOBODY, Identity
 from staycalm.domains.accounts.settings import AccountsSettings
@@ -68,7 +69,9 @@ class AccountsGuard:
                 )
             identity = token
         if identity.is_stale:
-            await self._db.write(touch, identity)
+            # Noted by a later request then: a database that takes no commit must not keep people out.
+            with suppress(Unavailable):
+                await self._db.write(touch, identity)
         request.state.identity = identity
         return identity
 

@@ -56,13 +56,15 @@ def invite(
     standing = _check_standing(roles)
     existing = find_person(tx, handle)
     if existing is not None and existing.is_active:
-        raise Conflict("handle-taken", f"there is a person {handle} already", next_step="Choose another handle.")
+        raise _handle_taken(handle)
     values = {
         "name": name.strip(), "email": email.strip(), "email_key": _email_key(tx, handle, email),
         "time_zone": _check_time_zone(time_zone), "roles": standing, "managed_by": managed_by, "is_active": True,
     }  # fmt: skip
     if existing is None:
-        tx.execute(people.insert().values(handle=handle, created_at=tx.now, password_hash=None, **values))
+        row = {"handle": handle, "created_at": tx.now, "password_hash": None, **values}
+        if not tx.insert_or_ignore(people, row, on=["handle"]):
+            raise _handle_taken(handle)
         tx.emit(actor, PersonInvited(subject=person_subject(handle), roles=standing, managed_by=managed_by))
     else:
         tx.execute(people.update().where(people.c.handle == handle).values(**values))
@@ -277,6 +279,10 @@ def _use_link(tx: Tx, code: str, purpose: str) -> Link:
     if link is None or tx.guarded_update(used.values(used_at=tx.now)) == 0:
         raise _dead_link()
     return link
+
+
+def _handle_taken(handle: str) -> Conflict:
+    return Conflict("handle-taken", f"there is a person {handle} already", next_step="Choose another handle.")
 
 
 def _dead_link() -> NotFound:

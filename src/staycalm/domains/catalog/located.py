@@ -97,6 +97,11 @@ class Node:
             here = ".".join(self.path) or "the file"
             self.report(f"{here} is {self._described()}", f"it must be {expected}")
 
+    def _title(self) -> str:
+        return (
+            " ".join(self.path[-2:] if self.path and self.path[-1].startswith("#") else self.path[-1:]) or "value"
+        )
+
     def _described(self) -> str:
         if self.kind == "mapping":
             return "a mapping"
@@ -206,8 +211,7 @@ class Node:
         if raw:
             hint = difflib.get_close_matches(raw, allowed, n=1)
             mean = f"did you mean {hint[0]!r}? " if hint else ""
-            self.report(f"{self.path[-1] if self.path else 'value'} {raw!r} is not known",
-                        f"{mean}use one of: {', '.join(allowed)}")  # fmt: skip
+            self.report(f"{self._title()} {raw!r} is not known", f"{mean}use one of: {', '.join(allowed)}")
         return allowed[0]
 
     def texts(self) -> tuple[str, ...]:

@@ -46,13 +46,14 @@ def apply_file(
     Raises Conflict when the web changed meanwhile what the file was read against, Forbidden when the
     file changes people and the actor may not.
     """
+    if not make_plan(tx, file, sections).changes:
+        return Applied((), ())
+    _take_turn(tx)
     if web_managed(tx) != file.web_managed:
         raise Conflict(
             "catalog-moved", "something was changed on the web meanwhile", next_step="Run the same command again."
         )
     plan = make_plan(tx, file, sections)
-    if not plan.changes:
-        return Applied((), ())
     if plan.people and not may_change_people:
         raise Forbidden(
             "people-change",
@@ -85,6 +86,7 @@ def put_service(tx: Tx, actor: Actor, service: Service) -> Service:
     """The service is declared and managed by the web. Raises Invalid for unknown names or a cycle, Conflict
     when the file manages it."""
     check_name(service.name, "service")
+    _take_turn(tx)
     new = replace(service, managed_by="web")
     old = find_service(tx, new.name)
     if old is not None:
@@ -107,6 +109,11 @@ def remove_service(tx: Tx, actor: Actor, name: str) -> None:
             "service-needed", f"{', '.join(dependants)} depend on {name}", next_step="Change them first."
         )
     _apply_rows(tx, actor, services, (Change("remove", f"service {name}"),), {})
+
+
+def _take_turn(tx: Tx) -> None:
+    """Nobody else writes the catalog until this ends: two halves of a cycle are not committed at once."""
+    tx.next_number("catalog")
 
 
 def _check_named(tx: Tx, service: Service) -> None:

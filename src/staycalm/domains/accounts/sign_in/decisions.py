@@ -44,9 +44,9 @@ def delay_after(count: int, pace: Pace) -> float:
     return 0.0 if over < 0 else float(min(2 ** min(over, 16), pace.longest_s))
 
 
-def take_turn(tries: Tries | None, now: datetime, pace: Pace) -> tuple[float, Tries]:
+def take_turn(tries: Tries, now: datetime, pace: Pace) -> tuple[float, Tries]:
     """Return how many seconds this try waits, and what to remember."""
-    if tries is None or now - tries.last_at > timedelta(seconds=FORGOTTEN_AFTER_S):
+    if now - tries.last_at > timedelta(seconds=FORGOTTEN_AFTER_S):
         tries = Tries(0, now, now)
     count = tries.count + 1
     if pace.is_queue:

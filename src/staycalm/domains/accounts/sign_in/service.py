@@ -51,9 +51,7 @@ def await_turn(tx: Tx, handle: str, address: str) -> float:
     waits: list[float] = []
     taken: list[tuple[str, Tries]] = []
     for key, pace in _keys(handle, address):
-        row = tx.one_or_none(tries.select().where(tries.c.key == key))
-        wait_s, remembered = take_turn(None if row is None else Tries(row.tried, row.last_at, row.next_at),
-                                       tx.now, pace)  # fmt: skip
+        wait_s, remembered = take_turn(_locked_tries(tx, key), tx.now, pace)
         waits.append(wait_s)
         taken.append((key, remembered))
     if max(waits) > LONGEST_WAIT_S:
@@ -229,6 +227,13 @@ def _still(tx: Tx, checked: Credentials, address: str) -> Actor:
     quiet = [key for key, pace in _keys(checked.handle, address) if pace is not FROM_ADDRESS]
     tx.execute(tries.delete().where(tries.c.key.in_(quiet)))
     return get_person(tx, checked.handle).actor
+
+
+def _locked_tries(tx: Tx, key: str) -> Tries:
+    """Return what is remembered under the key; a concurrent try waits until this transaction has ended."""
+    tx.insert_or_ignore(tries, {"key": key, "tried": 0, "last_at": tx.now, "next_at": tx.now}, on=["key"])
+    row = tx.rows(tries.select().where(tries.c.key == key).with_for_update())[0]
+    return Tries(row.tried, row.last_at, row.next_at)
 
 
 def _keys(handle: str, address: str) -> tuple[tuple[str, Pace], ...]:
