@@ -140,6 +140,22 @@ def test_other_settings_start_another_proxy_with_the_same_weights(tmp_path: Path
     asyncio.run(story())
 
 
+def test_a_port_that_was_taken_meanwhile_is_told_at_the_start(tmp_path: Path) -> None:
+    async def story() -> None:
+        port = free_port()
+        router = EnvoyRouter(tmp_path, QUICK, SystemClock())
+        await router.start()
+        async with open_shop(router, port):
+            await router.stop()
+            with socket.create_server(("127.0.0.1", port)), pytest.raises(InvalidSpec, match="taken"):
+                await router.start()
+            assert router.pid is None
+        assert await router.start() is False
+        await router.stop()
+
+    asyncio.run(story())
+
+
 def test_two_controllers_never_drive_one_proxy(tmp_path: Path) -> None:
     async def story() -> None:
         async with running(tmp_path) as router:

@@ -338,6 +338,22 @@ def test_members_change_under_load_without_a_failed_request(tell: Tell) -> None:
     tell(story, health_path="/health")
 
 
+def test_an_open_websocket_outlives_a_shift(tell: Tell) -> None:
+    async def story(shop: Shop) -> None:
+        await shop.weigh(100)
+        url = f"http://127.0.0.1:{shop.port}/echo"
+        async with shop.http.ws_connect(url, headers={"Host": shop.host}) as socket:
+            await socket.send_str("one")
+            assert await socket.receive_str(timeout=5) == "green: one"
+            await shop.router.roll_back(shop.placement)
+            assert not await shop.router.wait_drained(shop.placement, "green", deadline_s=0.05)
+            await socket.send_str("two")
+            assert await socket.receive_str(timeout=5) == "green: two"
+        assert await shop.router.wait_drained(shop.placement, "green", deadline_s=5)
+
+    tell(story)
+
+
 def test_health_checks_are_not_user_traffic(tell: Tell) -> None:
     async def story(shop: Shop) -> None:
         await shop.weigh(50)

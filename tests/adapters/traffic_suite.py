@@ -57,12 +57,21 @@ class Instance:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         if request.path == "/health":
             return web.Response(text="ok")
+        if request.path == "/echo":
+            return await self.echo(request)
         self.seen.append({key.lower(): value for key, value in request.headers.items()})
         if self.mode == "hang":
             await self.release.wait()
         if self.mode == "reset" and request.transport is not None:
             request.transport.abort()
         return web.Response(text=self.name, status=int(self.mode) if self.mode.isdigit() else 200)
+
+    async def echo(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for message in socket:
+            await socket.send_str(f"{self.name}: {message.data}")
+        return socket
 
     async def start(self) -> Instance:
         app = web.Application()

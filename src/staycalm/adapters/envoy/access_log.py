@@ -13,7 +13,7 @@ from staycalm.adapters.envoy.clusters import SLOTS
 from staycalm.core.placement import Placement
 from staycalm.ports.traffic import RequestRecord, Slot
 
-KEPT_RECORDS = 50_000
+KEPT_RECORDS = 100_000
 _CHUNK = 1 << 20
 # Envoy's response flags for what a client met as a failure although a status may have been sent before:
 # time-outs, connection failures and resets towards the upstream, no healthy upstream, overflow, protocol errors.
@@ -71,8 +71,8 @@ class AccessLog:
     def __init__(self, path: Path, rotate_bytes: int) -> None:
         self._path, self._rotate_bytes = path, rotate_bytes
         self._old, self._base_file = path.with_suffix(".old"), path.with_name("base")
-        self._records: dict[Placement, deque[tuple[int, RequestRecord]]] = {}
-        self._lost_before: dict[Placement, int] = {}
+        self._records: deque[tuple[int, Placement, RequestRecord]] = deque()
+        self._forgotten_up_to = 0
         self._decoder = msgspec.json.Decoder(Line)
         self._rest = b""
         self._offset = 0
@@ -115,13 +115,9 @@ class AccessLog:
                 self.unreadable += bool(raw.strip())
                 continue
             if found is not None:
-                self._keep(found[0], at, found[1])
-
-    def _keep(self, placement: Placement, at: int, record: RequestRecord) -> None:
-        kept = self._records.setdefault(placement, deque())
-        kept.append((at, record))
-        if len(kept) > KEPT_RECORDS:
-            self._lost_before[placement] = kept.popleft()[0]
+                self._records.append((at, *found))
+        while len(self._records) > KEPT_RECORDS:
+            self._forgotten_up_to = self._records.popleft()[0]
 
     def pull(self) -> bool:
         """Everything written so far is read, at most one chunk; returns whether there may be more."""
@@ -163,16 +159,12 @@ class AccessLog:
     def since(self, placement: Placement, position: int) -> tuple[tuple[RequestRecord, ...], bool]:
         """Return the records that ended after `position`, oldest first, and whether some were forgotten."""
         found = []
-        for at, record in reversed(self._records.get(placement, ())):
+        for at, whose, record in reversed(self._records):
             if at <= position:
                 break
-            found.append(record)
-        return tuple(reversed(found)), self._lost_before.get(placement, 0) > position
-
-    def forget(self, placement: Placement) -> None:
-        """No record of the placement is kept."""
-        self._records.pop(placement, None)
-        self._lost_before.pop(placement, None)
+            if whose == placement:
+                found.append(record)
+        return tuple(reversed(found)), self._forgotten_up_to > position
 
     def close(self) -> None:
         """The file is not held open."""

@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace as changed
 from pathlib import Path
 
+import msgspec
+
 from staycalm.adapters.envoy.admin import Admin
 from staycalm.adapters.envoy.files import Json, Layout, disk_trouble, draft, overwrite, read_json, replace
-from staycalm.adapters.envoy.routes import compose_routes, placements_in, route_file
+from staycalm.adapters.envoy.routes import HostCache, compose_routes, placements_in, route_file
 from staycalm.adapters.envoy.settings import EnvoySettings
 from staycalm.adapters.envoy.specs import Placed, decode_placed, encode_placed
 from staycalm.core.placement import Placement
@@ -62,9 +64,10 @@ class Edge:
         self.shifting = asyncio.Lock()
         self.problem: str | None = None
         self._versions: dict[str, int] = {}
-        self._live: dict[str, Json] = {}
+        self._live: dict[str, bytes] = {}
         self._reserved: dict[Placement, int] = {}
         self._drafts = 0
+        self._cache: HostCache = {}
 
     def load(self) -> None:
         """What the files on disk say is known. The route files win over the copy beside the declarations."""
@@ -75,7 +78,7 @@ class Edge:
             resources = file.get("resources") or [{}]
             version = str(file.get("version_info", ""))
             self._versions[listener] = int(version) if version.isdigit() else 0
-            self._live[listener] = resources[0]
+            self._live[listener] = msgspec.json.encode(resources[0])
             for placement, about in placements_in(resources[0]).items():
                 if placement in self.placed:
                     self.placed[placement] = changed(
@@ -99,7 +102,7 @@ class Edge:
 
     def compose(self, listener: str, with_: Placed | None = None) -> Json:
         """Return the listener's routes as they should be."""
-        return compose_routes(listener, self.on_listener(listener, with_), self.settings)
+        return compose_routes(listener, self.on_listener(listener, with_), self.settings, self._cache)
 
     def _reservations(
         self, listener: str, version: int, wanted: Mapping[Placement, Placed]
@@ -109,7 +112,7 @@ class Edge:
         return {
             key: route_file(
                 version + 1,
-                compose_routes(listener, {**here, key: one.rolled_back()}.values(), self.settings),
+                compose_routes(listener, {**here, key: one.rolled_back()}.values(), self.settings, self._cache),
             )
             for key, one in here.items()
             if one.can_roll_back
@@ -149,7 +152,7 @@ class Edge:
             if self.version(listener) != before:
                 continue
             self._put_in_place(listener, version, live, drafts)
-            self._live[listener] = routes
+            self._live[listener] = msgspec.json.encode(routes)
             if wanted is not None:
                 self.placed[wanted.placement] = wanted
             return version
@@ -171,7 +174,10 @@ class Edge:
 
     def is_current(self, listener: str) -> bool:
         """Return whether the file on disk says what it should."""
-        return self._live.get(listener) == self.compose(listener) and self.layout.routes(listener).exists()
+        return (
+            self._live.get(listener) == msgspec.json.encode(self.compose(listener))
+            and self.layout.routes(listener).exists()
+        )
 
     def forget_listener(self, listener: str) -> None:
         """No route file of the listener is left."""
@@ -188,18 +194,17 @@ class Edge:
             return self.version(one.listener)
         after, version = one.rolled_back(), self.version(one.listener) + 1
         target = self.layout.routes(one.listener)
-        routes = self.compose(one.listener, after)
         reserved = self.layout.rollback(placement)
         try:
             if self._reserved.get(placement) != version or not reserved.exists():
-                overwrite(reserved, route_file(version, routes))
+                overwrite(reserved, route_file(version, self.compose(one.listener, after)))
             os.replace(reserved, target)
         except OSError as error:
             raise disk_trouble(target, error) from None
         self._versions[one.listener] = version
-        self._live[one.listener] = routes
         self._reserved.pop(placement, None)
         self.placed[placement] = after
+        self._live[one.listener] = msgspec.json.encode(self.compose(one.listener))
         self._reserve_again(one.listener)
         return version
 

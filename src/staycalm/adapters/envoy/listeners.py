@@ -185,9 +185,10 @@ def compose_bootstrap(layout: Layout, settings: EnvoySettings, admin_socket: str
         },
         "stats_flush_on_admin": True,
         "stats_config": {
+            "stats_matcher": {"inclusion_list": {"patterns": [{"suffix": name} for name in KEPT_STATISTICS]}},
             "histogram_bucket_settings": [
                 {"match": {"suffix": "upstream_rq_time"}, "buckets": [float(b) for b in LATENCY_BOUNDS_MS]}
-            ]
+            ],
         },
         "overload_manager": {
             "resource_monitors": [
@@ -212,6 +213,24 @@ def compose_validation(clusters: list[Json], listeners: list[Json]) -> Json:
     }
 
 
+# Six clusters a placement would bring a thousand statistics; every question would search them all.
+KEPT_STATISTICS = (
+    ".version_text",
+    ".update_rejected",
+    ".update_failure",
+    ".upstream_rq_completed",
+    ".upstream_rq_4xx",
+    ".upstream_rq_5xx",
+    ".upstream_rq_timeout",
+    ".upstream_rq_rx_reset",
+    ".upstream_rq_active",
+    ".upstream_rq_pending_active",
+    ".upstream_rq_time",
+    ".membership_healthy",
+    ".warming_clusters",
+    ".total_listeners_warming",
+    ".downstream_rq_active",
+)
 LATENCY_BOUNDS_MS = (
     0.5, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 75, 100, 125, 150, 175, 200, 250, 300, 400, 500,
     600, 750, 1000, 1500, 2000, 2500, 3000, 4000, 5000, 7500, 10000, 15000, 20000, 30000, 60000, 120000, 3600000,

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from staycalm.ports.errors import OutsideUnavailable, PortError
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 POLL_S = 0.02
-_PAUSES_S = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_PAUSES_S = (0.0, 0.0, 0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _STEADY_S = 30.0
 IS_LINUX = sys.platform.startswith("linux")
 
@@ -156,14 +157,16 @@ class Process:
         await self.end(admin)
         return False
 
-    async def start(self, binary: Binary, admin: Admin) -> bool:
+    async def start(self, binary: Binary, admin: Admin, before_launch: Callable[[], None]) -> bool:
         """The proxy serves and is looked after; returns True when it was found running.
 
-        Raises OutsideUnavailable with the last lines of its log when it does not become ready.
+        `before_launch` may refuse that a new one is started. Raises OutsideUnavailable with the last lines of its
+        log when it does not become ready.
         """
         self._binary = binary
         adopted = await self._adopt(binary, admin)
         if not adopted:
+            before_launch()
             self._launch(binary)
             await self._wait_ready(admin)
         self._watch = asyncio.create_task(self._look_after(admin))
@@ -191,7 +194,7 @@ class Process:
             failures = 0 if loop.time() - since > _STEADY_S else failures + 1
             self.restarts += 1
             self.problem = f"the proxy ended: {last_lines(self._layout.log, 2)}"
-            await asyncio.sleep(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)] if since else 0)
+            await asyncio.sleep(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)])
             since = loop.time()
             try:
                 assert self._binary is not None

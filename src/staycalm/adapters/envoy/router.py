@@ -74,7 +74,7 @@ class EnvoyRouter:
             admin = Admin(self._process.socket, self._settings.admin_timeout_s)
             self._running = _Running(self._layout, self._settings, binary, admin, self._clock)
             await self._write_files(self._running)
-            adopted = await self._process.start(binary, admin)
+            adopted = await self._process.start(binary, admin, self._running.structure.check_ports)
         except PortError:
             await self.stop()
             raise
@@ -208,4 +208,3 @@ class EnvoyRouter:
     async def remove(self, placement: Placement) -> None:
         """See TrafficRouter.remove."""
         await self._now_running.structure.remove(placement)
-        self._now_running.upkeep.log.forget(placement)

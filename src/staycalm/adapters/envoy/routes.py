@@ -7,7 +7,7 @@ The split of every placement is written twice: as weights, which the proxy obeys
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import msgspec
@@ -26,6 +26,7 @@ ROUTE_TYPE = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 TOTAL_WEIGHT = 1000
 Kind = Literal["user", "candidate"]
 Entry = tuple[str, Kind, Placement]
+HostCache = dict[tuple[Entry, ...], tuple[list[Placed], list[str], msgspec.Raw]]
 _ALWAYS = "connect-failure,refused-stream,reset-before-request"
 
 
@@ -169,38 +170,58 @@ def _describe(placed: Placed) -> Json:
     return described
 
 
-def compose_routes(name: str, placed: Iterable[Placed], settings: EnvoySettings) -> Json:
-    """Return the listener's route configuration; a longer path prefix of the same host comes first."""
-    known = {one.spec.placement: one for one in sorted(placed, key=lambda one: one.spec.placement)}
+def _by_entries(known: Mapping[Placement, Placed]) -> list[tuple[tuple[Entry, ...], list[str]]]:
+    """Return the hosts that share the same placements, a longer path prefix first."""
     by_host: dict[str, list[Entry]] = {}
     for placement, one in known.items():
         claims: list[tuple[str, Kind]] = [(host, "user") for host in one.spec.hosts]
         claims += [(host, "candidate") for host in one.spec.candidate_hosts]
         for host, kind in claims:
             by_host.setdefault(host, []).append((one.spec.path_prefix.rstrip("/"), kind, placement))
-    by_entries: dict[tuple[Entry, ...], list[str]] = {}
+    grouped: dict[tuple[Entry, ...], list[str]] = {}
     for host, entries in by_host.items():
         ordered = tuple(sorted(entries, key=lambda entry: (-len(entry[0]), entry)))
-        by_entries.setdefault(ordered, []).append(host)
+        grouped.setdefault(ordered, []).append(host)
+    return sorted(grouped.items(), key=lambda item: item[0])
+
+
+def _virtual_host(
+    entries: tuple[Entry, ...], hosts: list[str], known: Mapping[Placement, Placed], settings: EnvoySettings
+) -> Json:
+    told = {str(placement): _describe(known[placement]) for _, _, placement in entries}
+    return {
+        "name": "+".join(f"{kind}:{placement}" for _, kind, placement in entries),
+        "domains": sorted(hosts),
+        "metadata": {"filter_metadata": {NAMESPACE: told}},
+        "routes": [r for _, kind, placement in entries for r in _routes(kind, known[placement], settings)],
+    }
+
+
+def compose_routes(
+    name: str, placed: Iterable[Placed], settings: EnvoySettings, cache: HostCache | None = None
+) -> Json:
+    """Return the listener's route configuration. With a cache, hosts whose placements are the same objects as
+    last time are taken from it, already encoded: one file holds every placement, and one of them moves.
+    """
+    known = {one.placement: one for one in sorted(placed, key=lambda one: one.placement)}
+    composed: list[Json | msgspec.Raw] = []
+    for entries, hosts in _by_entries(known):
+        if cache is None:
+            composed.append(_virtual_host(entries, hosts, known, settings))
+            continue
+        sources = [known[placement] for _, _, placement in entries]
+        kept = cache.get(entries)
+        if kept is None or kept[1] != hosts or any(a is not b for a, b in zip(kept[0], sources, strict=True)):
+            encoded = msgspec.Raw(msgspec.json.encode(_virtual_host(entries, hosts, known, settings)))
+            kept = cache[entries] = sources, hosts, encoded
+        composed.append(kept[2])
     return {
         "@type": ROUTE_TYPE,
         "name": name,
         "validate_clusters": True,
         "ignore_port_in_host_matching": True,
         "request_headers_to_remove": [PREVIEW_HEADER],
-        "virtual_hosts": [
-            {
-                "name": "+".join(f"{kind}:{placement}" for _, kind, placement in entries),
-                "domains": sorted(hosts),
-                "metadata": {
-                    "filter_metadata": {
-                        NAMESPACE: {str(placement): _describe(known[placement]) for _, _, placement in entries}
-                    }
-                },
-                "routes": [r for _, kind, placement in entries for r in _routes(kind, known[placement], settings)],
-            }
-            for entries, hosts in sorted(by_entries.items(), key=lambda item: item[0])
-        ],
+        "virtual_hosts": composed,
     }
 
 

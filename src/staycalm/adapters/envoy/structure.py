@@ -97,6 +97,11 @@ class Structure:
         self._write(CLUSTERS, self._clusters(placed))
         self._write(LISTENERS, self._listeners(placed))
 
+    def check_ports(self) -> None:
+        """Nobody else listens where the placements do; raises InvalidSpec. For a proxy that does not run yet."""
+        for listener in {one.listener: one.spec.listener for one in self.edge.placed.values()}.values():
+            check_port_is_free(listener)
+
     async def _validate(self, placed: list[Placed]) -> None:
         """The proxy's own validation accepts the whole configuration; raises Rejected with its reason."""
         edge = self.edge

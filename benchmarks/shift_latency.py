@@ -1,0 +1,243 @@
+"""How long until the last request meets the old weights: StayCalm's router beside the bare proxy, in one run.
+
+`python benchmarks/shift_latency.py [--shifts 100] [--connections 4] [--neighbours 0]`
+
+Clients in a process of their own ask without pause over kept connections. Every shift moves all traffic from
+one slot to the other. For each: the time from the command to the start of the last request that the old slot
+answered (0 when there was none), and, for StayCalm, the time to its confirmation. The bare proxy gets its route
+file by one rename, with nothing of ours in between: it is the floor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from staycalm.adapters.envoy import EnvoyRouter, EnvoySettings, find_binary
+from staycalm.core.placement import Placement
+from staycalm.kit.clock import SystemClock
+from staycalm.ports.traffic import Endpoint, Listener, RouteSpec, Split
+
+UPSTREAM = """
+import asyncio, sys
+async def serve(name):
+    async def talk(reader, writer):
+        try:
+            while await reader.readuntil(b"\\r\\n\\r\\n"):
+                writer.write(b"HTTP/1.1 200 OK\\r\\ncontent-length: 1\\r\\n\\r\\n" + name)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    return server, server.sockets[0].getsockname()[1]
+async def main():
+    servers = [await serve(b"b"), await serve(b"g")]
+    print(*(port for _, port in servers), flush=True)
+    await asyncio.gather(*(server.serve_forever() for server, _ in servers))
+asyncio.run(main())
+"""
+CLIENT = """
+import asyncio, json, sys, time
+port, connections, pause_s = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+seen, failed, going = [], 0, True
+async def ask():
+    global failed
+    while going:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            while going:
+                at = time.monotonic()
+                writer.write(b"GET / HTTP/1.1\\r\\nhost: bench.example\\r\\n\\r\\n")
+                head = await reader.readuntil(b"\\r\\n\\r\\n")
+                body = await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split()[0]))
+                failed += not head.startswith(b"HTTP/1.1 200")
+                seen.append((at, body.decode()[:1]))
+                await asyncio.sleep(pause_s)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            failed += 1
+        writer.close()
+async def main():
+    global going
+    tasks = [asyncio.create_task(ask()) for _ in range(connections)]
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    going = False
+    await asyncio.gather(*tasks)
+asyncio.run(main())
+json.dump({"seen": seen, "failed": failed}, sys.stdout)
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def program(text: str, *arguments: object) -> Any:
+    command = [sys.executable, "-I", "-S", "-c", text, *map(str, arguments)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def bare_routes(version: int, weight: int) -> bytes:
+    clusters = [{"name": "blue", "weight": 1000 - weight}, {"name": "green", "weight": weight}]
+    route = {"match": {"prefix": "/"}, "route": {"weighted_clusters": {"clusters": clusters}}}
+    host = {"name": "all", "domains": ["*"], "routes": [route]}
+    kind = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
+    resource = {"@type": kind, "name": "app", "virtual_hosts": [host]}
+    return json.dumps({"version_info": str(version), "resources": [resource]}).encode()
+
+
+def bare_bootstrap(root: Path, port: int, members: tuple[int, int]) -> dict[str, Any]:
+    def cluster(name: str, at: int) -> dict[str, Any]:
+        address = {"socket_address": {"address": "127.0.0.1", "port_value": at}}
+        ends = [{"lb_endpoints": [{"endpoint": {"address": address}}]}]
+        return {"name": name, "type": "STATIC", "load_assignment": {"cluster_name": name, "endpoints": ends}}
+
+    source = {"resource_api_version": "V3", "path_config_source": {"path": str(root / "rds" / "routes.json")}}
+    types = "type.googleapis.com/envoy.extensions.filters"
+    manager = {
+        "@type": f"{types}.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "app",
+        "rds": {"route_config_name": "app", "config_source": source},
+        "http_filters": [
+            {"name": "router", "typed_config": {"@type": f"{types}.http.router.v3.Router"}},
+        ],
+    }
+    filters = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]
+    listener = {
+        "name": "app",
+        "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
+        "filter_chains": [{"filters": filters}],
+    }
+    both = [cluster("blue", members[0]), cluster("green", members[1])]
+    return {
+        "node": {"id": "bare", "cluster": "bare"},
+        "static_resources": {"clusters": both, "listeners": [listener]},
+    }
+
+
+def last_on_old(seen: list[tuple[float, str]], commands: list[tuple[float, str]], until: float) -> list[float]:
+    """Return, for each command, milliseconds to the start of the last request answered by the other slot."""
+    ends = [at for at, _ in commands[1:]] + [until]
+    late = []
+    for (at, slot), end in zip(commands, ends, strict=True):
+        old = [sent - at for sent, body in seen if at <= sent < end and body != slot]
+        late.append(max(old, default=0.0) * 1000)
+    return late
+
+
+def row(name: str, values: list[float]) -> str:
+    ordered = sorted(values)
+    p50, p99, worst = statistics.median(ordered), ordered[int(len(ordered) * 0.99) - 1], ordered[-1]
+    return f"{name:<46} {p50:8.2f} {p99:8.2f} {worst:8.2f}"
+
+
+async def measure(port: int, options: argparse.Namespace, shift: Any) -> tuple[list[float], int, int]:
+    """Return (ms to the last request on the old weights per shift, requests, failures)."""
+    with program(CLIENT, port, options.connections, options.pause) as client:
+        await asyncio.sleep(0.7)
+        commands = []
+        for number in range(options.shifts):
+            slot = "g" if number % 2 == 0 else "b"
+            commands.append((time.monotonic(), slot))
+            await shift(slot)
+            await asyncio.sleep(0.06)
+        until = time.monotonic()
+        output, _ = await asyncio.to_thread(client.communicate, b"")
+    result = json.loads(output)
+    return last_on_old(result["seen"], commands, until), len(result["seen"]), result["failed"]
+
+
+async def bare(root: Path, members: tuple[int, int], options: argparse.Namespace) -> list[str]:
+    port, versions = free_port(), iter(range(2, 10**9))
+    (root / "rds").mkdir(parents=True)
+    (root / "rds" / "routes.json").write_bytes(bare_routes(1, 0))
+    (root / "bootstrap.json").write_text(json.dumps(bare_bootstrap(root, port, members)))
+    binary = await find_binary()
+    command = [str(binary.path), "-c", str(root / "bootstrap.json"), "--disable-hot-restart", "-l", "error"]
+    envoy = await asyncio.create_subprocess_exec(*command, "--concurrency", "2")
+
+    async def shift(slot: str) -> None:
+        draft = root / "draft.json"
+        draft.write_bytes(bare_routes(next(versions), 1000 if slot == "g" else 0))
+        os.replace(draft, root / "rds" / "routes.json")
+
+    try:
+        await asyncio.sleep(1)
+        late, count, failed = await measure(port, options, shift)
+    finally:
+        envoy.kill()
+        await envoy.wait()
+    return [row(f"bare rename: last on old ({count} req, {failed} failed)", late)]
+
+
+async def staycalm(root: Path, members: tuple[int, int], options: argparse.Namespace) -> list[str]:
+    port, generations = free_port(), iter(range(1, 10**9, 2))
+    router = EnvoyRouter(root, EnvoySettings(concurrency=2), SystemClock())
+    await router.start()
+    ends = {"blue": (Endpoint("127.0.0.1", members[0]),), "green": (Endpoint("127.0.0.1", members[1]),)}
+    placement, took, back = Placement("bench", "production"), [], []
+    try:
+        for number in range(options.neighbours):
+            name = f"neighbour-{number}"
+            spec = RouteSpec(Placement(name, "production"), Listener("127.0.0.1", port), (f"{name}.example",))
+            await router.ensure(spec)
+        hosts = ("bench.example",)
+        await router.ensure(RouteSpec(placement, Listener("127.0.0.1", port), hosts, members=ends))  # type: ignore[arg-type]
+
+        async def weigh(slot: str) -> None:
+            split = Split("blue", "green", 100.0 if slot == "g" else 0.0)
+            done = await router.set_split(placement, split, generation=next(generations), fence=1)
+            took.append(done.took_s * 1000)
+
+        async def weigh_and_roll_back(slot: str) -> None:
+            if slot == "g":
+                await weigh(slot)
+            else:
+                back.append((await router.roll_back(placement)).took_s * 1000)
+
+        await weigh("b")
+        took.clear()
+        late, count, failed = await measure(port, options, weigh)
+        table = [
+            row(f"set_split: last on old ({count} req, {failed} failed)", late),
+            row("set_split: confirmed", took),
+        ]
+        late, count, failed = await measure(port, options, weigh_and_roll_back)
+        table.append(row(f"roll_back: last on old ({count} req, {failed} failed)", late[1::2]))
+        return [*table, row("roll_back: confirmed", back)]
+    finally:
+        await router.stop()
+
+
+async def main(options: argparse.Namespace) -> None:
+    with tempfile.TemporaryDirectory() as root, program(UPSTREAM) as upstream:
+        first, second = (int(word) for word in upstream.stdout.readline().split())
+        print(f"{'milliseconds':<46} {'p50':>8} {'p99':>8} {'worst':>8}")
+        for one in (bare, staycalm):
+            for line in await one(Path(root) / one.__name__, (first, second), options):
+                print(line, flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shifts", type=int, default=100)
+    parser.add_argument("--connections", type=int, default=4)
+    parser.add_argument("--pause", type=float, default=0.002, help="seconds between a client's requests")
+    parser.add_argument("--neighbours", type=int, default=0, help="other placements behind the same listener")
+    asyncio.run(main(parser.parse_args()))
