@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
 import sqlalchemy as sa
@@ -132,6 +132,12 @@ def _parts(keys: Sequence[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
         yield distinct[start : start + KEYS_AT_ONCE]
 
 
+def has_firing(tx: ReadTx, group_id: str) -> bool:
+    """Return True when somebody still has to answer for an alert of the group."""
+    statement = sa.select(alerts.c.id).where(alerts.c.group_id == group_id, alerts.c.state == "firing").limit(1)
+    return tx.scalar(statement) is not None
+
+
 def open_by_keys(tx: ReadTx, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Alert]:
     """Return the open alerts among (service, dedup_key) pairs."""
     found: dict[tuple[str, str], Alert] = {}
@@ -222,3 +228,15 @@ def next_due(tx: ReadTx) -> datetime | None:
     statement = sa.select(alerts.c.due_at).where(alerts.c.due_at.isnot(None)).order_by(alerts.c.due_at).limit(1)
     due: datetime | None = tx.scalar(statement)
     return due
+
+
+def next_old(tx: ReadTx, *, keep_s: float) -> datetime | None:
+    """Return when the oldest resolved alert may be forgotten."""
+    statement = (
+        sa.select(alerts.c.resolved_at)
+        .where(alerts.c.resolved_at.isnot(None))
+        .order_by(alerts.c.resolved_at)
+        .limit(1)
+    )
+    oldest: datetime | None = tx.scalar(statement)
+    return None if oldest is None else oldest + timedelta(seconds=keep_s)
