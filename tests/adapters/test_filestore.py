@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from staycalm.adapters.filestore import FileStore, pack_directory, unpack
-from staycalm.adapters.filestore.pack import HashSink, is_packed, make_read_only, remove_tree, tree_digest
+from staycalm.packing import HashSink, is_packed, make_read_only, remove_tree, tree_digest
 from staycalm.ports.errors import DigestMismatch, InvalidSpec, OutsideUnavailable
 
 HELLO = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"

@@ -74,3 +74,7 @@ class PortError(Exception):
         super().__init__(message)
         if retryable is not None:
             self.retryable = retryable
+
+
+class InvalidSpec(PortError):
+    """The specification, or the material, cannot be used as it is."""

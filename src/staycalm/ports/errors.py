@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from staycalm.core.errors import InvalidSpec as InvalidSpec
 from staycalm.core.errors import PortError as PortError
 
 
@@ -27,10 +28,6 @@ class OutsideUnavailable(PortError):
 
 class Unsupported(PortError):
     """This adapter cannot do that; the message names what can."""
-
-
-class InvalidSpec(PortError):
-    """The specification cannot be carried out as written."""
 
 
 class DigestMismatch(PortError):

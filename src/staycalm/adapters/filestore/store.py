@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from staycalm.adapters.filestore.pack import BLOCK_SIZE, HashSink, file_digest, pack_directory
+from staycalm.packing import BLOCK_SIZE, HashSink, file_digest, pack_directory
 from staycalm.ports.artifacts import StoredArtifact
 from staycalm.ports.errors import DigestMismatch, InvalidSpec, OutsideUnavailable, PortError
 

@@ -7,7 +7,6 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from staycalm.adapters.filestore.pack import remove_tree
 from staycalm.adapters.filestore.store import disk_errors
 from staycalm.adapters.process import logs, proc, shims
 from staycalm.adapters.process.health import is_well
@@ -23,6 +22,7 @@ from staycalm.adapters.process.program import environment_of, filled, program_of
 from staycalm.adapters.process.settings import ProcessSettings
 from staycalm.adapters.process.unpacking import Measured, measure, running_file_digest, unpack_artifact
 from staycalm.kit.clock import Clock
+from staycalm.packing import remove_tree
 from staycalm.ports.artifacts import ArtifactStore
 from staycalm.ports.deploy import (
     Adoption,

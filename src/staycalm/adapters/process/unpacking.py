@@ -15,7 +15,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from staycalm.adapters.filestore.pack import (
+from staycalm.adapters.process.layout import RevisionPlace
+from staycalm.packing import (
     READ_ONLY_PROGRAM,
     file_digest,
     is_packed,
@@ -24,7 +25,6 @@ from staycalm.adapters.filestore.pack import (
     tree_digest,
     unpack,
 )
-from staycalm.adapters.process.layout import RevisionPlace
 from staycalm.ports.errors import DigestMismatch, InvalidSpec
 
 SINGLE_FILE = "artifact"

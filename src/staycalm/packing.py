@@ -3,7 +3,8 @@
 The format is POSIX pax (IEEE Std 1003.1-2017, pax "Extended Header") without its optional members: entries
 sorted by path, mtime 0, owner 0 without a name, mode 0755 or 0644. The same tree packed anywhere by anybody
 is the same digest; and packing what was unpacked gives the digest back, which is how a target proves what
-it runs. Only the standard library and the port's errors are needed here.
+it runs. Both `sc` and the server use it, so it needs
+nothing but the standard library and the core's errors.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
-from staycalm.ports.errors import InvalidSpec
+from staycalm.core.errors import InvalidSpec
 
 BLOCK_SIZE = 1024 * 1024
 READ_ONLY_FILE, READ_ONLY_PROGRAM, READ_ONLY_DIRECTORY = 0o444, 0o555, 0o555
