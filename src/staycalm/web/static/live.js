@@ -14,9 +14,8 @@
 
   if (topics.length) {
     const query = topics.map((topic) => "topic=" + encodeURIComponent(topic)).join("&");
-    let opened = false;
     const source = new EventSource("/live?" + query);
-    source.onopen = () => { say("live", "on"); if (opened) location.reload(); opened = true; };
+    source.onopen = () => { say("live", "on"); };
     source.onerror = () => say("connection lost, trying again: figures may be old", "lost");
     for (const topic of topics) {
       source.addEventListener(topic, (event) => {
