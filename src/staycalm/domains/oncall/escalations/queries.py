@@ -13,7 +13,9 @@ from staycalm.core.priority import Priority
 from staycalm.domains.oncall.escalations.decisions import FrozenStep, steps_from_json
 from staycalm.domains.oncall.escalations.machine import State
 from staycalm.domains.oncall.escalations.model import escalations
-from staycalm.kit.database import ReadTx
+from staycalm.domains.oncall.events import PageAcknowledged
+from staycalm.kit.database import ReadTx, log
+from staycalm.kit.database.tables import events
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,17 @@ def get_open(tx: ReadTx, subject: str) -> Escalation:
     if found is None:
         raise NotFound("no-escalation", f"nobody is being paged for {subject[:80]}")
     return found
+
+
+def holder_of(tx: ReadTx, escalation: Escalation) -> tuple[str, datetime | None]:
+    """Return who acknowledged last and when, from the event log; ("", None) when nobody has."""
+    statement = (
+        log.SELECT.where(events.c.subject == escalation.subject, events.c.name == PageAcknowledged.name)
+        .order_by(events.c.seq.desc())
+        .limit(1)
+    )
+    row = tx.one_or_none(statement)
+    return (str(row.body.get("person", "")), row.at) if row is not None else ("", None)
 
 
 def escalations_of(tx: ReadTx, subject: str) -> tuple[Escalation, ...]:

@@ -178,14 +178,28 @@ def raise_priority(tx: Tx, actor: Actor, subject: str, priority: Priority) -> Es
     if priority not in timing:
         return found
     more = {"priority": priority, "acknowledgement_timeout_s": timing[priority].acknowledgement_timeout_s}
-    return page_again(tx, actor, subject, reason=f"raised from {found.priority} to {priority}", **more)
+    return _begin_again(tx, actor, found, f"raised from {found.priority} to {priority}", more)
 
 
-def page_again(tx: Tx, actor: Actor, subject: str, *, reason: str, **more: Any) -> Escalation:
+def page_again(tx: Tx, actor: Actor, subject: str, *, reason: str) -> Escalation:
     """The steps run from the first page on again; raises NotFound when no escalation is open."""
+    return _begin_again(tx, actor, queries.get_open(tx, subject), reason, {})
+
+
+def hurry(tx: Tx, escalation: str, step: str) -> None:
+    """The next step is due now when every message of the present one has failed for good: waiting helps nobody."""
+    found = queries.find_escalation(tx, escalation)
+    if found is None or found.state != "escalating" or found.current_step != step:
+        return
+    states = states_of_step(tx, escalation, step)
+    if states and all(state in ("failed", "cancelled") for state in states):
+        _update(tx, found, {"due_at": tx.now})
+
+
+def _begin_again(tx: Tx, actor: Actor, found: Escalation, reason: str, more: dict[str, Any]) -> Escalation:
     found = _change(
         tx,
-        queries.get_open(tx, subject),
+        found,
         "page_again",
         lambda e: {
             "steps": steps_as_json(pages_only(e.steps)),
@@ -199,23 +213,13 @@ def page_again(tx: Tx, actor: Actor, subject: str, *, reason: str, **more: Any) 
         },
     )
     notifications.cancel_of_escalation(tx, found.id)
-    current = queries.get_open(tx, subject)
+    current = queries.get_open(tx, found.subject)
     tx.emit(
         actor,
         PagedAgain(**announce.about(current), escalation=current.id, priority=current.priority, reason=reason),
     )
     take_due_step(tx, current)
-    return queries.get_open(tx, subject)
-
-
-def hurry(tx: Tx, escalation: str, step: str) -> None:
-    """The next step is due now when every message of the present one has failed for good: waiting helps nobody."""
-    found = queries.find_escalation(tx, escalation)
-    if found is None or found.state != "escalating" or found.current_step != step:
-        return
-    states = states_of_step(tx, escalation, step)
-    if states and all(state in ("failed", "cancelled") for state in states):
-        _update(tx, found, {"due_at": tx.now})
+    return queries.get_open(tx, found.subject)
 
 
 def _reaches_somebody(tx: Tx, policy: Policy) -> bool:

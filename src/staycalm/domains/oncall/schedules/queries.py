@@ -107,6 +107,11 @@ def on_call_now(tx: ReadTx, schedule: str) -> OnCallNow:
     )
 
 
+def list_on_call(tx: ReadTx) -> tuple[OnCallNow, ...]:
+    """Return who is on call now and next in every schedule."""
+    return tuple(on_call_now(tx, stored.schedule.name) for stored in list_schedules(tx))
+
+
 def turn_now(tx: ReadTx, stored: StoredSchedule) -> Turn:
     """Return the turn running now."""
     return turn_at(stored.schedule, list_overrides(tx, stored.schedule.name), tx.now)

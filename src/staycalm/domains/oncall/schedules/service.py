@@ -88,11 +88,12 @@ def add_override(
     schedule: str,
     role: Role,
     person: str,
-    starts_at: datetime,
+    starts_at: datetime | None,
     ends_at: datetime,
     reason: str = "",
 ) -> Override:
-    """`person` holds `role` in the interval; raises NotFound or Invalid."""
+    """`person` holds `role` from `starts_at` (None: now) until before `ends_at`; raises NotFound or Invalid."""
+    starts_at = starts_at or tx.now
     queries.get_schedule(tx, schedule)
     if not accounts.get_person(tx, person).is_active:
         raise Invalid("inactive-person", f"{person} is not active any more")

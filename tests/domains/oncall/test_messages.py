@@ -1,0 +1,95 @@
+"""The words of a page: what to do first, nothing a sender can smuggle in."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from staycalm.domains.oncall.notifications.messages import MAX_SUBJECT, Content, compose
+from staycalm.ports.messages import Message
+
+LINK = "https://calm.example/ack/sc_ack_x"
+PAGE = Content(
+    subject="INC-3", title="Error rate 7.4 %", priority="P0", service="shop", environment="production",
+    url_path="/incidents/INC-3", why="primary on call, schedule platform (policy shop, step 1)", step=1,
+    act_within_s=300.0,
+)  # fmt: skip
+
+
+def page(content: Content = PAGE, **named: object) -> Message:
+    values: dict[str, object] = {"kind": "page", "person": "alice", "key": "n1", "acknowledge_url": LINK}
+    return compose(content, public_url="https://calm.example/", **{**values, **named})  # type: ignore[arg-type]
+
+
+def test_the_subject_says_priority_where_and_what() -> None:
+    assert page().subject == "[P0] shop@production: Error rate 7.4 % (INC-3)"
+
+
+def test_the_text_starts_with_what_to_do_and_the_link() -> None:
+    assert page().text == (
+        "Acknowledge within 5m, or the next person is paged.\n"
+        f"{LINK}\n\n"
+        "What: Error rate 7.4 %\n"
+        "Priority: P0\n"
+        "Where: shop@production\n"
+        "Why you: primary on call, schedule platform (policy shop, step 1)\n"
+        "INC-3: https://calm.example/incidents/INC-3\n"
+    )
+
+
+def test_a_machine_gets_the_same_as_data() -> None:
+    data = page().data
+    assert data["acknowledge_url"] == LINK and data["url"] == "https://calm.example/incidents/INC-3"
+    assert (data["subject"], data["priority"], data["person"], data["kind"]) == ("INC-3", "P0", "alice", "page")
+
+
+def test_the_last_person_is_told_that_nobody_comes_after_them() -> None:
+    last = Content(subject="INC-3", title="x", is_last=True)
+    assert page(last).text.startswith("Acknowledge: nobody is paged after you.")
+
+
+def test_a_notice_says_that_a_page_will_follow() -> None:
+    text = page(Content(subject="INC-3", title="x", act_within_s=900.0), kind="notice").text
+    assert text.startswith("Acknowledge within 15m, or you will be paged.\n" + LINK)
+
+
+def test_a_possible_repeat_says_so() -> None:
+    message = page(is_duplicate_possible=True)
+    assert message.is_duplicate_possible and message.subject.endswith("(repeat)")
+    assert "interrupted while sending it" in message.text and "interrupted while sending it" in str(message.html)
+
+
+class Tags(HTMLParser):
+    """Every tag and link of a document."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+        self.links: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+        self.links += [value or "" for name, value in attrs if name == "href"]
+
+
+PIECES = [*"abc <>\"'&/:=\r\n\x00\x1b\u2028", "<script>", "</td>", "<a href='https://evil.example'>", "https://"]
+HOSTILE = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
+
+
+@given(HOSTILE, HOSTILE, HOSTILE)
+def test_text_from_outside_stays_text(title: str, why: str, more: str) -> None:
+    message = page(Content(subject="INC-3", title=title, why=why, text=more, url_path="/incidents/INC-3"))
+    plain = Tags(str(page(Content(subject="INC-3", title="t", why="w", text="m")).html))
+    hostile = Tags(str(message.html))
+    assert set(hostile.seen) <= set(plain.seen)
+    assert hostile.links == [LINK, "https://calm.example/incidents/INC-3"]
+    assert "\n" not in message.subject and "\r" not in message.subject
+
+
+@given(st.text(max_size=2000))
+def test_a_subject_keeps_its_length(title: str) -> None:
+    subject = page(Content(subject="INC-3", title=title, priority="P0", service="shop")).subject
+    assert len(subject) <= MAX_SUBJECT and subject.endswith("(INC-3)")
