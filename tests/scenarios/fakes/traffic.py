@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from math import inf
+from functools import cache
+from math import inf, log
+from statistics import NormalDist
 
 from staycalm.core.placement import Placement
 from staycalm.kit.clock import Clock
@@ -225,9 +226,8 @@ class FakeRouter:
         behaviour = self._behaviour(ends[0].port) if ends else Behaviour(error_rate=1.0)
         errors = self._binomial(requests, behaviour.error_rate)
         counts = [0] * len(BUCKETS_MS)
-        for _ in range(requests):
-            took_ms = self._random.lognormvariate(0.0, 0.4) * behaviour.median_ms
-            counts[next(i for i, bound in enumerate(BUCKETS_MS) if took_ms <= bound)] += 1
+        for place in self._random.choices(_PLACES, cum_weights=_shares(behaviour.median_ms), k=requests):
+            counts[place] += 1
         old = edge.totals.get(slot, SlotCounts())
         before = [n for _, n in old.latency_buckets] or [0] * len(BUCKETS_MS)
         buckets = tuple((bound, a + b) for bound, a, b in zip(BUCKETS_MS, before, counts, strict=True))
@@ -239,6 +239,16 @@ class FakeRouter:
         if share <= 0:
             return 0
         return sum(self._random.random() < share for _ in range(number))
+
+
+_PLACES = range(len(BUCKETS_MS))
+
+
+@cache
+def _shares(median_ms: float) -> tuple[float, ...]:
+    """Return which share of log-normal response times (sigma 0.4) is within each bucket's bound."""
+    spread = NormalDist(log(median_ms), 0.4)
+    return tuple(1.0 if bound == inf else spread.cdf(log(bound)) for bound in BUCKETS_MS)
 
 
 def _write_cursor(now: float, totals: dict[Slot, SlotCounts]) -> str:
@@ -269,6 +279,3 @@ def _minus(now: SlotCounts, before: list[int] | None) -> SlotCounts:
         server_errors=now.server_errors - errors,
         latency_buckets=tuple((bound, n - b) for (bound, n), b in zip(now.latency_buckets, held, strict=True)),
     )
-
-
-HealthOf = Callable[[int], bool]

@@ -41,6 +41,7 @@ from staycalm.domains.deployments.reconcile.settling import advance
 from staycalm.domains.deployments.records import Deployment, PlacementState, Revision, other_slot
 from staycalm.domains.deployments.settings import DeploymentsSettings
 from staycalm.domains.deployments.strategies import Step, Strategy, compress, custom_strategy, get_strategy
+from staycalm.domains.monitoring import public as monitoring
 from staycalm.domains.releases import public as releases
 from staycalm.kit.database import Tx
 
@@ -134,8 +135,11 @@ def _emit_requested(tx: Tx, actor: Actor, d: Deployment) -> None:
 
 
 def traffic_of(tx: Tx, placement: Placement) -> dict[str, float | None]:
-    """Return what monitoring knows of the placement's traffic; None where it knows nothing."""
-    return {"requests_per_s": None, "error_rate": None}
+    """Return what monitoring saw of the placement's traffic in the last five minutes; None where nothing."""
+    seen = monitoring.golden_signals(tx, placement, window_s=300.0)
+    if seen is None:
+        return {"requests_per_s": None, "error_rate": None}
+    return {"requests_per_s": seen.request_rate, "error_rate": seen.error_rate}
 
 
 def _strategy(

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from staycalm.core.placement import Placement
+from staycalm.domains.deployments.analysis import Judgement
 from staycalm.domains.deployments.decisions import Reaction, Standing
 from staycalm.domains.deployments.watching.state import Sources, WatchState
 from staycalm.kit.reconcile import Effect
@@ -179,13 +180,22 @@ class Looked:
     state: WatchState
     verdict: str
     reason: str
-    evidence: dict[str, Any]
+    told: Judgement | None
+    trigger: str | None
     reaction: Reaction
     decided_at: datetime | None = None
     sent_back: SentBack | None = None
     was_adopted: bool = False
     back_problem: str | None = None
     has_drifted: bool = False
+
+    def evidence(self) -> dict[str, Any]:
+        """Return everything the reaction rests on, as JSON values; empty for an adopted rollback."""
+        found = self.told.as_evidence() if self.told is not None else {}
+        if self.trigger is not None:
+            found["trigger"] = self.trigger
+        problems = [text for text in (self.state.metrics.problem, self.state.business.problem) if text]
+        return {**found, "problems": problems} if problems else found
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,8 @@ async def watch(outside: Outside, effect: Watch) -> Looked:
         state=replace(sight.state, judgement=judgement),
         verdict=judgement.verdict,
         reason=reason,
-        evidence=_evidence(judgement, trigger, sight.state),
+        told=judgement,
+        trigger=trigger,
         reaction=reaction,
         has_drifted=_has_drifted(sight.edges, sources),
     )
@@ -86,7 +87,8 @@ async def _adopt(outside: Outside, effect: Watch, now: datetime) -> Looked:
         state=effect.state,
         verdict="ROLLBACK",
         reason=reason,
-        evidence={},
+        told=None,
+        trigger=None,
         reaction=reaction,
         decided_at=now,
         sent_back=sent,
@@ -231,16 +233,6 @@ def hold_code(judgement: Judgement) -> str:
     if any(metric.is_proven and not metric.is_large for metric in judgement.metrics):
         return "worse-below-the-limit"
     return "not-comparable"
-
-
-def _evidence(judgement: Judgement, trigger: str | None, state: WatchState) -> dict[str, object]:
-    told = judgement.as_evidence()
-    if trigger is not None:
-        told["trigger"] = trigger
-    problems = [text for text in (state.metrics.problem, state.business.problem) if text]
-    if problems:
-        told["problems"] = problems
-    return told
 
 
 def carry(effect: Watch, looked: Looked) -> Watch:

@@ -80,7 +80,7 @@ def _save(tx: Tx, d: Deployment, looked: Looked, settings: DeploymentsSettings) 
         look_version=state.version,
         verdict=looked.verdict,
         verdict_reason=looked.reason,
-        evidence=looked.evidence or d.evidence,
+        evidence=looked.evidence() or d.evidence,
         first_bad_at=first_bad_at,
         failed_requests=state.tally.candidate_bad,
         attempts=0,
@@ -90,7 +90,7 @@ def _save(tx: Tx, d: Deployment, looked: Looked, settings: DeploymentsSettings) 
 
 
 def _evidence_figures(looked: Looked) -> dict[str, Any]:
-    return {m["name"]: m["evidence"] for m in looked.evidence.get("metrics", ())}
+    return {metric.name: metric.evidence for metric in looked.told.metrics} if looked.told is not None else {}
 
 
 def _react(
@@ -113,7 +113,7 @@ def _react(
             code=reaction.code,
             reason=reaction.reason,
             is_urgent=reaction.is_urgent,
-            evidence=looked.evidence,
+            evidence=looked.evidence(),
             settings=settings,
         )
     elif reaction.kind == "advance":
