@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from staycalm.app.server import serve
+from staycalm.app.server import restore, serve
 from staycalm.core.errors import StayCalmError
 from staycalm.kit.directory import DataDirectory
 
@@ -20,9 +20,15 @@ def main() -> int:
     parser.add_argument("--settings", type=Path, default=None, help="settings file (default: DATA/staycalm.toml)")
     arguments = parser.parse_args()
     try:
-        serve(DataDirectory(arguments.data.resolve()), arguments.settings)
+        directory = DataDirectory(arguments.data.resolve())
+        if arguments.command == "restore":
+            if arguments.file is None:
+                parser.error("restore needs the backup's file")
+            print(restore(directory, arguments.settings, arguments.file))  # noqa: T201
+        else:
+            serve(directory, arguments.settings)
     except StayCalmError as error:
-        print(f"sc up: {error.message}\n{error.next_step}".rstrip(), file=sys.stderr)  # noqa: T201
+        print(f"sc {arguments.command}: {error.message}\n{error.next_step}".rstrip(), file=sys.stderr)  # noqa: T201
         return 1
     return 0
 

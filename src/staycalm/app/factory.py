@@ -23,9 +23,10 @@ from staycalm.app.outside import Outside, connect
 from staycalm.app.settings import Settings
 from staycalm.app.watch_self import SelfWatch
 from staycalm.core.events import Event, Recorded
-from staycalm.engine.loop import Engine
+from staycalm.engine.loop import LONGEST_SLEEP_S, Engine
 from staycalm.kit.clock import SystemClock
 from staycalm.kit.database import Database
+from staycalm.kit.database.listen import listen
 from staycalm.kit.directory import DataDirectory
 from staycalm.kit.http import Views, install_problem_details
 from staycalm.kit.http.headers import SecurityHeaders
@@ -34,6 +35,7 @@ from staycalm.kit.observability import Observability
 from staycalm.kit.subscriptions import Subscriptions
 
 logger = logging.getLogger("staycalm.app")
+DEAF_SLEEP_S = 0.1
 
 
 class Application:
@@ -119,6 +121,13 @@ class Application:
             group.create_task(self.live.run(stopping))
             group.create_task(self.edge.keep(stopping))
             group.create_task(self.self_watch.run(stopping))
+            if not self.database.is_sqlite:
+                group.create_task(
+                    listen(self.database.url, stopping, wake=self.engine.wake, healthy=self._is_listening)
+                )
+
+    def _is_listening(self, healthy: bool) -> None:
+        self.engine.longest_sleep_s = LONGEST_SLEEP_S if healthy else DEAF_SLEEP_S
 
     async def stop(self) -> None:
         """Nothing of this process is announced or open any more; services and their proxy go on."""

@@ -17,7 +17,7 @@ from staycalm.app.factory import Application, build
 from staycalm.app.settings import Settings
 from staycalm.core.errors import Unavailable
 from staycalm.kit.clock import SystemClock
-from staycalm.kit.database import Database, migrate
+from staycalm.kit.database import Database, backup, migrate
 from staycalm.kit.database.connect import is_sqlite
 from staycalm.kit.directory import DataDirectory
 from staycalm.kit.ids import Ids
@@ -38,6 +38,24 @@ def serve(directory: DataDirectory, settings_file: Path | None) -> None:
             _serve_on(directory, settings, url)
     else:
         _serve_on(directory, settings, url)
+
+
+def restore(directory: DataDirectory, settings_file: Path | None, file: Path) -> str:
+    """The empty database holds what the backup held; returns a sentence that says so.
+
+    Raises Conflict while a server runs or when the database is not empty, Invalid for a bad backup.
+    """
+    directory.create()
+    settings = load(Settings, settings_file or directory.settings_file)
+    clock = SystemClock()
+    with directory.lock("server", who="a StayCalm server"):
+        database = Database(settings.database.url or directory.database_url, clock, Ids(clock), inline=True)
+        try:
+            manifest = backup.restore(database, file)
+        finally:
+            database.close()
+    rows = sum(table["rows"] for table in manifest["tables"].values())
+    return f"Restored {rows} rows as of {manifest['at']}. Start the server with `sc up`."
 
 
 def _serve_on(directory: DataDirectory, settings: Settings, url: str) -> None:

@@ -53,6 +53,10 @@ class DatabaseSettings:
         "", doc="sqlite:///PATH or postgresql://USER@HOST/NAME; empty is a file in the data directory."
     )
     threads: int = setting(8, unit="threads", doc="Concurrent transactions on PostgreSQL; SQLite has one writer.")
+    events_keep_s: float = setting(0.0, unit="s", doc="How long events are kept; 0 is for ever.")
+    deliveries_keep_s: float = setting(
+        7 * 86400.0, unit="s", doc="How long it is kept which subscriber handled which event."
+    )
     backups_kept: int = setting(7, unit="files", doc="Backups kept in the data directory; older ones are removed.")
 
 

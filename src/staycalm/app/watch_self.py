@@ -16,7 +16,7 @@ from staycalm.core.errors import PortError, Unavailable
 from staycalm.core.self_events import ClockStepped, EngineWentSilent
 from staycalm.domains.oncall.public import find_overdue
 from staycalm.kit.clock import SystemClock
-from staycalm.kit.database import Tx, leases
+from staycalm.kit.database import Tx, leases, retention
 from staycalm.kit.database.tables import leases as lease_rows
 from staycalm.ports.messages import Message
 
@@ -29,6 +29,7 @@ HEARTBEAT_S = 5.0
 SILENT_AFTER_S = 10.0
 LAST_RESORT_AFTER_S = 10.0
 OVERDUE_AFTER_S = 30.0
+SWEEP_EVERY_S = 10.0
 HEARTBEAT = "engine:"
 
 
@@ -40,6 +41,11 @@ class SelfWatch:
         self._database = application.database
         self._failing_since: float | None = None
         self._was_told = False
+        self._swept_at: float | None = None
+        self._rules = retention.log_rules(
+            events_keep_s=application.settings.database.events_keep_s,
+            deliveries_keep_s=application.settings.database.deliveries_keep_s,
+        )
         self.problems: list[str] = []
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -47,6 +53,7 @@ class SelfWatch:
         while not stopping.is_set():
             await self._follow_clock()
             await self._beat()
+            await self._sweep()
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), EVERY_S)
         with suppress(Unavailable):
@@ -77,6 +84,13 @@ class SelfWatch:
             self.problems = [f"nothing can be committed for {failing_s:.0f} s: {error}"]
             if failing_s >= LAST_RESORT_AFTER_S and not self._was_told:
                 self._was_told = await self._tell_last_resort(self.problems[0])
+
+    async def _sweep(self) -> None:
+        now_s = self._database.clock.monotonic()
+        if self._swept_at is None or now_s - self._swept_at >= SWEEP_EVERY_S:
+            self._swept_at = now_s
+            with suppress(Unavailable):
+                await self._database.write(retention.sweep, self._rules)
 
     def _beat_and_look(self, tx: Tx) -> list[str]:
         leases.acquire(tx, self._name, self._application.engine.holder, ttl_s=HEARTBEAT_S)

@@ -57,6 +57,7 @@ class Engine:
             for reconciler in reconcilers
         )
         self.last_turn_at: datetime | None = None
+        self.longest_sleep_s = LONGEST_SLEEP_S
         database.commit_listeners.append(self._on_commit)
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -66,7 +67,7 @@ class Engine:
         keeper = asyncio.create_task(self._keep(stopping))
         while not stopping.is_set():
             self._wake.clear()
-            delay_s = LONGEST_SLEEP_S
+            delay_s = self.longest_sleep_s
             try:
                 delay_s = await self.turn()
             except Unavailable as error:
@@ -96,10 +97,10 @@ class Engine:
         if delivered or (started and self._loop is None):
             return 0.0
         if upcoming is None:
-            return LONGEST_SLEEP_S
+            return self.longest_sleep_s
         # What is due and was not started is in other hands: look again soon, but do not spin.
         wait_s = (upcoming - self._database.clock.now()).total_seconds()
-        return max(SHORTEST_SLEEP_S, min(LONGEST_SLEEP_S, wait_s))
+        return max(SHORTEST_SLEEP_S, min(self.longest_sleep_s, wait_s))
 
     async def next_due(self) -> datetime | None:
         """Return the earliest due time of all; simulation jumps to it."""
