@@ -28,7 +28,7 @@ from staycalm.kit.database.tables import events
 
 PARTS_LIMIT = 500
 REPORT_LIMIT = 5000
-_NAME = re.compile(r"(?:INC-)?(\d{1,15})\Z", re.IGNORECASE)
+_NAME = re.compile(r"(?:INC-)?([0-9]{1,15})\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,8 @@
-"""Which incident a cause belongs to, or may join."""
+"""Which incident a cause belongs to, or may join.
+
+Its row is locked until the end of the transaction (PostgreSQL; SQLite has one writer), so that of two
+causes at one instant the second decides on what the first has made of the incident.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +40,7 @@ def find_known(tx: ReadTx, cause: str) -> Known | None:
         sa.select(incidents.c.id, incidents.c.priority, incidents.c.state, c.priority.label("told"))
         .join(incidents, incidents.c.id == c.incident)
         .where(c.cause == cause)
+        .with_for_update(of=incidents)
     )
     return Known(_near(row), row.told) if row is not None else None
 
@@ -43,7 +48,7 @@ def find_known(tx: ReadTx, cause: str) -> Known | None:
 def find_nearby(tx: ReadTx, placement: Placement, *, rolled_back_since: datetime) -> Near | None:
     """Return the placement's open incident, else the one its last rollback since then belongs to, or None."""
     columns = (incidents.c.id, incidents.c.priority, incidents.c.state)
-    row = tx.one_or_none(sa.select(*columns).where(incidents.c.open_placement == str(placement)))
+    row = tx.one_or_none(sa.select(*columns).where(incidents.c.open_placement == str(placement)).with_for_update())
     if row is not None:
         return _near(row)
     c = incident_causes.c
@@ -58,6 +63,7 @@ def find_nearby(tx: ReadTx, placement: Placement, *, rolled_back_since: datetime
         )
         .order_by(c.happened_at.desc())
         .limit(1)
+        .with_for_update(of=incidents)
     )
     return _near(row, row.rolled_back_at) if row is not None else None
 

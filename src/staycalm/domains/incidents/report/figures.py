@@ -51,7 +51,7 @@ class Page:
 class Figures:
     """Seconds. `detect`: impact began -> known (MTTD). `page`: known -> first page delivered to somebody.
 
-    `acknowledge`: first page asked for -> somebody has it (MTTA). `recover`: impact began, or the trouble
+    `acknowledge`: first page (where the notice was enough, the notice) -> somebody has it (MTTA). `recover`: impact began, or the trouble
     became known where that is not known -> users served again (MTTR). `duration` of the impact itself.
     """
 
@@ -135,8 +135,9 @@ def measure(
 ) -> Figures:
     """Return the figures; `impact_ended_at` is None while users still suffer."""
     known_at = detected_at or declared_at
-    asked = next((page.at for page in pages if page.is_page), None)
-    delivered = min((p.delivered_at for p in pages if p.is_page and p.delivered_at is not None), default=None)
+    paging = [page for page in pages if page.is_page] or list(pages)
+    asked = paging[0].at if paging else None
+    delivered = min((page.delivered_at for page in paging if page.delivered_at is not None), default=None)
     return Figures(
         detect_s=_between(impact_started_at, detected_at),
         page_s=_between(known_at, delivered),
