@@ -29,10 +29,6 @@ class Layout:
         return self.root / "bootstrap.json"
 
     @property
-    def validation(self) -> Path:
-        return self.root / "drafts" / "validate.json"
-
-    @property
     def clusters(self) -> Path:
         return self.root / "cds" / "clusters.json"
 
