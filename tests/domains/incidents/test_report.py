@@ -52,7 +52,7 @@ def test_the_title_and_headings_are_the_sops_in_its_order() -> None:
 def test_the_timeline_has_the_sops_form() -> None:
     lines = section(to_markdown(post_mortem(the_night())), "Timeline")
     assert all(re.match(r"- \d\d:\d\d - \S", line) for line in lines)
-    assert lines[2] == "- 09:01 - DEP-3 rolled back, stable serves all traffic in 800ms; 42 requests failed"
+    assert lines[2] == "- 09:01 - DEP-3 rolled back within 800ms: stable serves all traffic; 42 requests failed"
 
 
 def test_the_impact_is_measured() -> None:
@@ -132,7 +132,7 @@ def test_what_went_wrong_names_systems_and_no_people() -> None:
 def test_action_items_have_room_for_owner_and_date() -> None:
     items = section(to_markdown(post_mortem(the_night())), "Action Items")
     assert len(items) >= 3
-    assert all(re.fullmatch(r"- \[ \] .+ \(Owner: unknown, Due: unknown\)", item) for item in items)
+    assert all(re.fullmatch(r"- \[ \] .+ \(Owner: to be named, Due: to be set\)", item) for item in items)
     assert items[-1].startswith("- [ ] Documentation update")
 
 

@@ -24,7 +24,7 @@ def test_the_night_reads_like_this() -> None:
     assert lines(timeline) == (
         "09:00 - Candidate of DEP-3 at 10 % of traffic",
         "09:00 - Rollback of DEP-3 started (automatic): error rate rose by 5.1 points",
-        "09:01 - DEP-3 rolled back, stable serves all traffic in 800ms; 42 requests failed",
+        "09:01 - DEP-3 rolled back within 800ms: stable serves all traffic; 42 requests failed",
         "09:01 - Incident declared as P0: shop rolled back",
         "09:01 - Escalation started (policy shop)",
         "09:01 - On-call paged: alice (step 1)",

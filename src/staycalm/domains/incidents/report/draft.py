@@ -6,6 +6,8 @@ timeline, what went wrong names steps and channels.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from staycalm.core.durations import format_duration
 from staycalm.domains.incidents.report.document import (
     Block,
@@ -71,7 +73,7 @@ def summary(facts: Facts) -> str:
     parts = [f"{about.id} was a {about.priority} incident{where}, from {start:%Y-%m-%d %H:%M} UTC"]
     if about.is_open:
         parts[0] = f"{about.id} is a {about.priority} incident{where}, since {start:%Y-%m-%d %H:%M} UTC"
-    parts[0] += f" to {about.resolved_at:%H:%M} UTC." if about.resolved_at and not about.is_open else "."
+    parts[0] += _end(facts, start)
     parts.append(_beginning(facts))
     if facts.acknowledged_by:
         after = facts.figures.acknowledge_s
@@ -83,6 +85,14 @@ def summary(facts: Facts) -> str:
         parts.append(f"Mitigation: {facts.how_mitigated.rstrip('.')}.")
     parts.append(f"State: {about.state}. Times are UTC.")
     return " ".join(parts)
+
+
+def _end(facts: Facts, start: datetime) -> str:
+    ended_at = facts.about.resolved_at
+    if ended_at is None or facts.about.is_open:
+        return "."
+    day = "" if ended_at.date() == start.date() else f"{ended_at:%Y-%m-%d} "
+    return f" to {day}{ended_at:%H:%M} UTC."
 
 
 def _beginning(facts: Facts) -> str:
@@ -219,7 +229,7 @@ def action_items(facts: Facts) -> list[str]:
     if facts.failed_deliveries:
         found.append("Find out why messages could not be delivered")
     found.append("Documentation update")
-    return [f"{each} (Owner: {UNKNOWN}, Due: {UNKNOWN})" for each in found]
+    return [f"{each} (Owner: to be named, Due: to be set)" for each in found]
 
 
 def _passed_before(facts: Facts) -> tuple[Block, ...]:

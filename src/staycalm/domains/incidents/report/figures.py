@@ -51,8 +51,9 @@ class Page:
 class Figures:
     """Seconds. `detect`: impact began -> known (MTTD). `page`: known -> first page delivered to somebody.
 
-    `acknowledge`: first page (where the notice was enough, the notice) -> somebody has it (MTTA). `recover`: impact began, or the trouble
-    became known where that is not known -> users served again (MTTR). `duration` of the impact itself.
+    `acknowledge`: first page (where the notice was enough, the notice) -> somebody has it (MTTA). `recover`:
+    impact began, or the trouble became known where that is not known -> users served again (MTTR).
+    `duration` is that of the impact itself.
     """
 
     detect_s: float | None = None

@@ -63,13 +63,13 @@ def _because(text: Any, lead: str = ": ") -> str:
 
 def _took(body: Body) -> str:
     took_s = body.get("rollback_took_s")
-    return f" in {format_duration(took_s)}" if isinstance(took_s, (int, float)) else ""
+    return f" within {format_duration(took_s)}" if isinstance(took_s, (int, float)) else ""
 
 
 def _rolled_back(entry: LogEntry) -> str:
     failed = entry.body.get("failed_requests")
     cost = f"; {failed} requests failed" if failed is not None else ""
-    return f"{entry.subject} rolled back, stable serves all traffic{_took(entry.body)}{cost}"
+    return f"{entry.subject} rolled back{_took(entry.body)}: stable serves all traffic{cost}"
 
 
 def _rollback_started(entry: LogEntry) -> str:
