@@ -28,6 +28,7 @@ from tests.conftest import VirtualClock, drive
 
 HERE = "http://127.0.0.1:8000"
 PASSWORD = "correct horse battery"
+ROUTERS = (router, page_router, catalog_router, audit_router)
 SYSTEM = Actor("system", "test")
 
 
@@ -48,7 +49,7 @@ class Server:
         self.app.state.accounts = AccountsEdge(settings, self.passwords, guard, self._pause)
         self.app.state.catalog_sections = ()
         install_problem_details(self.app)
-        for each in (router, page_router, catalog_router, audit_router):
+        for each in ROUTERS:
             self.app.include_router(each)
 
     async def _pause(self, seconds: float) -> None:

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import re
 
+from fastapi.routing import APIRoute
+
 from staycalm.domains.accounts import service
+from staycalm.kit.http import permission_of
 from tests.conftest import VirtualClock, Write
-from tests.domains.accounts.server import HERE, PASSWORD, SYSTEM, Server
+from tests.domains.accounts.server import HERE, PASSWORD, ROUTERS, SYSTEM, Server
 
 NEW = "another long password"
+
+
+def test_every_route_names_what_it_needs() -> None:
+    routes = [route for each in ROUTERS for route in each.routes if isinstance(route, APIRoute)]
+    assert len(routes) > 30
+    assert [route.path for route in routes if permission_of(route) is None] == []
 
 
 def test_signing_in_sets_a_cookie_scripts_cannot_read_and_goes_on(server: Server) -> None:

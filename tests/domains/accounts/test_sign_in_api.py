@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from staycalm.domains.accounts import service
 from staycalm.domains.accounts.settings import AccountsSettings
+from staycalm.domains.accounts.sign_in.service import forget_ended
 from staycalm.kit.database import Database
 from staycalm.kit.database.log import after
 from tests.conftest import VirtualClock, Write, drive
@@ -171,6 +172,18 @@ def test_a_machine_has_a_token_with_the_role_ci(server: Server) -> None:
     me = client.get("/api/v1/whoami", headers=bearer(created.json()["token"])).json()
     assert (me["kind"], me["id"], me["roles"]) == ("service", "github-actions", ["ci"])
     assert make(client, bearer(created.json()["token"])).json()["code"] == "no-person"
+
+
+def test_what_ended_long_ago_is_forgotten_and_nothing_else(
+    server: Server, write: Write, read: Write, clock: VirtualClock
+) -> None:
+    client, ada = server.client(), server.token("ada", "devops")
+    for mine in client.get("/api/v1/tokens", headers=ada).json()["items"]:
+        client.delete(f"/api/v1/tokens/{mine['id']}", headers=ada)
+    browser = server.browser("bob", "devops")
+    clock.advance(minutes=30)
+    assert write(forget_ended, before=clock.now(), limit=100) == 2  # the token, and the count of this address
+    assert browser.get("/api/v1/whoami").status_code == 200
 
 
 def test_no_secret_is_stored_or_told_again(server: Server, world_db: Database, read: Write) -> None:

@@ -26,7 +26,9 @@ def get_person(tx: ReadTx, handle: str) -> Person:
     """Return the person; raises NotFound."""
     person = find_person(tx, handle)
     if person is None:
-        raise NotFound("no-person", f"there is no person {handle!r}", next_step="`sc people` lists all handles.")
+        raise NotFound(
+            "no-person", f"there is no person {handle!r}", next_step="All handles are under /api/v1/people."
+        )
     return person
 
 

@@ -128,7 +128,7 @@ def end_session(tx: Tx, actor: Actor, session_id: str, *, may_end_any: bool = Fa
     """The session holds no more. Raises NotFound, also for somebody else's unless `may_end_any`."""
     session = find_session(tx, session_id)
     if session is None or (session.handle != actor.id and not may_end_any):
-        raise NotFound("no-session", "there is no such session", next_step="List them with `sc sessions`.")
+        raise NotFound("no-session", "there is no such session", next_step="Yours are listed under /account.")
     tx.execute(sessions.update().where(sessions.c.id == session_id).values(ended_at=tx.now))
     reason = "signed out" if session.handle == actor.id else f"ended by {actor}"
     tx.emit(actor, SessionEnded(subject=person_subject(session.handle), session_id=session_id, reason=reason))
@@ -190,7 +190,7 @@ def revoke_token(tx: Tx, actor: Actor, token_id: str, *, may_revoke_any: bool = 
     """The token answers 401 from now on; twice is once. Raises NotFound, also for somebody else's."""
     token = find_token(tx, token_id)
     if token is None or (token.owner != actor.id and not may_revoke_any):
-        raise NotFound("no-token", "there is no such token", next_step="List them with `sc tokens`.")
+        raise NotFound("no-token", "there is no such token", next_step="Yours are listed under /account.")
     revoked = tokens.update().where(tokens.c.id == token_id, tokens.c.revoked_at.is_(None))
     if tx.guarded_update(revoked.values(revoked_at=tx.now)):
         tx.emit(actor, TokenRevoked(subject=_token_subject(token.kind, token.owner, token.name), token_id=token_id,
@@ -212,13 +212,17 @@ def ensure_local_token(tx: Tx, existing: str | None, *, place: str) -> str | Non
     ).secret
 
 
-def forget_ended(tx: Tx, *, before: datetime) -> int:
-    """Return how many sessions and tries that ended before this instant were deleted. Retention's share."""
-    gone = tx.execute(
-        sessions.delete().where(sa.or_(sessions.c.expires_at < before, sessions.c.ended_at < before))
-    )
-    old = tx.execute(tries.delete().where(tries.c.last_at < before, tries.c.next_at < before))
-    return gone.rowcount + old.rowcount
+def forget_ended(tx: Tx, *, before: datetime, limit: int) -> int:
+    """Return how many sessions, tokens and tries of before were deleted, at most `limit` of each."""
+    gone = 0
+    for table, key, ended in (
+        (sessions, sessions.c.id, sa.or_(sessions.c.expires_at < before, sessions.c.ended_at < before)),
+        (tokens, tokens.c.id, sa.or_(tokens.c.expires_at < before, tokens.c.revoked_at < before)),
+        (tries, tries.c.key, sa.and_(tries.c.last_at < before, tries.c.next_at < before)),
+    ):
+        old = sa.select(key).where(ended).limit(limit)
+        gone += tx.execute(table.delete().where(key.in_(old))).rowcount
+    return gone
 
 
 def _still(tx: Tx, checked: Credentials, address: str) -> Actor:
