@@ -152,6 +152,14 @@ def test_the_step_pages_who_is_on_call_when_it_is_reached(world: World) -> None:
     assert world.steps() == [(0, 1, ["alice"]), (0, 2, ["alice"])]  # bob is primary now, alice his backup
 
 
+def test_a_person_who_is_several_targets_of_a_step_is_paged_once(world: World) -> None:
+    both = "{page: [primary of platform, person alice, team platform], wait: 5m}"
+    world.apply(FILE.replace("{page: primary of platform, wait: 5m}", both))
+    world.start("P0")
+    world.settle()
+    assert sorted(world.paged()) == ["alice", "bob", "carol"]
+
+
 def test_an_empty_step_does_not_wait_and_says_so(world: World) -> None:
     world.apply(FILE.replace("people: [alice, bob]", "people: [alice]"))
     world.start("P0")

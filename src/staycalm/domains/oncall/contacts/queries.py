@@ -17,16 +17,8 @@ _SELECT = sa.select(contact_methods)
 
 def methods_of(tx: ReadTx, person: str) -> tuple[ContactMethod, ...]:
     """Return a person's methods in order; the address of their account when none is declared."""
-    rows = tx.rows(_SELECT.where(contact_methods.c.person == person).limit(MAX_METHODS * 2))
-    found = [_method(row) for row in rows]
-    declared = sorted((m for m in found if m.managed_by != "account"), key=lambda m: (m.position, m.id))
-    if declared:
-        return tuple(declared)
     known = accounts.find_person(tx, person)
-    if known is None or not known.email:
-        return ()
-    held = next((m for m in found if m.address == known.email), None)
-    return (held or account_method(person, known.email),)
+    return _methods(tx, known) if known is not None else ()
 
 
 def get_method(tx: ReadTx, id: str) -> ContactMethod:
@@ -52,12 +44,22 @@ def configured_channels(tx: ReadTx) -> frozenset[str] | None:
     return kinds - {""} if kinds else None
 
 
-def reachable_methods(tx: ReadTx, person: str) -> tuple[ContactMethod, ...]:
+def reachable_methods(tx: ReadTx, person: str, channels: frozenset[str] | None) -> tuple[ContactMethod, ...]:
     """Return the methods a page to this person would use now; empty when they cannot be paged at all."""
     known = accounts.find_person(tx, person)
     if known is None or not known.is_active:
         return ()
-    return usable(methods_of(tx, person), configured_channels(tx))
+    return usable(_methods(tx, known), channels)
+
+
+def _methods(tx: ReadTx, person: accounts.Person) -> tuple[ContactMethod, ...]:
+    rows = tx.rows(_SELECT.where(contact_methods.c.person == person.handle).limit(MAX_METHODS * 2))
+    found = [_method(row) for row in rows]
+    declared = sorted((m for m in found if m.managed_by != "account"), key=lambda m: (m.position, m.id))
+    if declared or not person.email:
+        return tuple(declared)
+    held = next((m for m in found if m.address == person.email), None)
+    return (held or account_method(person.handle, person.email),)
 
 
 def _method(row: sa.Row[Any]) -> ContactMethod:

@@ -110,18 +110,17 @@ def replace_file_methods(tx: Tx, actor: Actor, wanted: Sequence[ContactMethod]) 
 
 def record_health(tx: Tx, *, person: str, kind: ChannelKind, address: str, health: Health) -> None:
     """The address is known to work or to fail; nothing is written when that is no news."""
-    if kind == "email":
-        _remember_account_address(tx, person, address)
-    tx.execute(
-        contact_methods.update()
-        .where(
-            contact_methods.c.person == person,
-            contact_methods.c.kind == kind,
-            contact_methods.c.address == address,
-            contact_methods.c.health != health,
-        )
-        .values(health=health)
+    is_its = sa.and_(
+        contact_methods.c.person == person,
+        contact_methods.c.kind == kind,
+        contact_methods.c.address == address,
     )
+    held = tx.scalar(sa.select(contact_methods.c.health).where(is_its))
+    if held == health:
+        return
+    if held is None and kind == "email":
+        _remember_account_address(tx, person, address)
+    tx.execute(contact_methods.update().where(is_its).values(health=health))
 
 
 def _remember_account_address(tx: Tx, person: str, address: str) -> None:

@@ -10,11 +10,12 @@ from staycalm.domains.oncall.escalations.queries import Escalation
 from staycalm.domains.oncall.events import EscalationExhausted, StepReached, StepSkipped
 from staycalm.domains.oncall.notifications import service as notifications
 from staycalm.domains.oncall.notifications.messages import Content
-from staycalm.domains.oncall.policies.queries import people_of
+from staycalm.domains.oncall.policies.roster import Roster
 from staycalm.kit.database import Tx
 
 
-def page(tx: Tx, escalation: Escalation, step: FrozenStep, taken: Taken) -> None:
+def page(tx: Tx, escalation: Escalation, step: FrozenStep, taken: Taken, roster: Roster) -> None:
+    """The people of the step have their messages queued, and the log says who is reached."""
     key = step_key(escalation.generation, taken.round, step)
     is_last = taken.round + 1 >= escalation.rounds and taken.next.index >= len(escalation.steps)
     targets = [str(target) for target in step.targets]
@@ -26,7 +27,7 @@ def page(tx: Tx, escalation: Escalation, step: FrozenStep, taken: Taken) -> None
             service=escalation.service,
             environment=escalation.environment,
             url_path=escalation.url_path,
-            why=f"{_role_of(tx, step, person)} (policy {escalation.policy}, step {step.number or 1})",
+            why=f"{_role_of(roster, step, person)} (policy {escalation.policy}, step {step.number or 1})",
             step=step.number,
             act_within_s=step.wait_s,
             is_last=is_last,
@@ -39,6 +40,7 @@ def page(tx: Tx, escalation: Escalation, step: FrozenStep, taken: Taken) -> None
             step=key,
             state=f"{escalation.id} {escalation.priority}",
             escalation=escalation.id,
+            methods=roster.methods_of(person),
         )
     event = StepReached(
         **about(escalation),
@@ -53,15 +55,16 @@ def page(tx: Tx, escalation: Escalation, step: FrozenStep, taken: Taken) -> None
     tx.emit(SYSTEM, event)
 
 
-def _role_of(tx: Tx, step: FrozenStep, person: str) -> str:
-    target = next((t for t in step.targets if person in people_of(tx, t)), None)
+def _role_of(roster: Roster, step: FrozenStep, person: str) -> str:
+    target = next((t for t in step.targets if person in roster.people_of(t)), None)
     if target is None or target.kind == "person":
         return "named in the policy"
     return f"{target.role} on call, schedule {target.name}" if target.kind == "schedule" else f"in {target}"
 
 
-def tell_skipped(tx: Tx, escalation: Escalation, step: FrozenStep, round_: int) -> None:
-    has_anybody = any(people_of(tx, target) for target in step.targets)
+def tell_skipped(tx: Tx, escalation: Escalation, step: FrozenStep, round_: int, roster: Roster) -> None:
+    """The log says that the step had nobody, and why."""
+    has_anybody = any(roster.people_of(target) for target in step.targets)
     event = StepSkipped(
         **about(escalation),
         escalation=escalation.id,
@@ -74,6 +77,7 @@ def tell_skipped(tx: Tx, escalation: Escalation, step: FrozenStep, round_: int) 
 
 
 def tell_exhausted(tx: Tx, escalation: Escalation) -> None:
+    """The log says that nobody is left to page."""
     event = EscalationExhausted(
         **about(escalation),
         escalation=escalation.id,
@@ -86,6 +90,7 @@ def tell_exhausted(tx: Tx, escalation: Escalation) -> None:
 
 
 def about(escalation: Escalation) -> dict[str, Any]:
+    """Return the indexed fields of every event of this escalation."""
     return {
         "subject": escalation.subject,
         "service": escalation.service,

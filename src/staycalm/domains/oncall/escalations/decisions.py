@@ -61,7 +61,7 @@ def take_step(
     steps: Sequence[FrozenStep],
     rounds: int,
     position: Position,
-    people_of: Callable[[Target], Sequence[str]],
+    reachable: Callable[[Sequence[Target]], tuple[str, ...]],
 ) -> Taken:
     """Return the next step that reaches somebody, going on past empty steps without waiting.
 
@@ -80,7 +80,7 @@ def take_step(
         position = replace(position, index=position.index + 1)
         if step.urgency == "notify" and position.round > 0:
             continue
-        people = tuple(dict.fromkeys(p for target in step.targets for p in people_of(target)))
+        people = reachable(step.targets)
         if people:
             return Taken(tuple(skipped), step, people, position.round, position)
         skipped.append(step)

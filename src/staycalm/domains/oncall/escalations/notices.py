@@ -5,7 +5,8 @@ from __future__ import annotations
 from staycalm.core.priority import Priority
 from staycalm.domains.oncall.notifications import service as notifications
 from staycalm.domains.oncall.notifications.messages import Content
-from staycalm.domains.oncall.policies.queries import policies_for, reachable_people_of
+from staycalm.domains.oncall.policies.queries import policies_for
+from staycalm.domains.oncall.policies.roster import Roster
 from staycalm.kit.database import Tx
 
 
@@ -28,7 +29,8 @@ def notify(
     Without either, the service's policy, then the organisation's default. `key` names the state of the
     subject: the same person is told once per subject and key. Empty when nobody can be reached.
     """
-    people = (person,) if person is not None else _first_people(tx, policy, service)
+    roster = Roster(tx)
+    people = (person,) if person is not None else _first_people(tx, roster, policy, service)
     content = Content(
         subject=subject,
         title=title,
@@ -40,15 +42,14 @@ def notify(
     )
     told = []
     for each in people:
-        if notifications.queue(tx, kind="notice", person=each, content=content, step="notice", state=key):
+        methods = roster.methods_of(each)
+        if notifications.queue(
+            tx, kind="notice", person=each, content=content, step="notice", state=key, methods=methods
+        ):
             told.append(each)
     return tuple(told)
 
 
-def _first_people(tx: Tx, policy: str | None, service: str | None) -> tuple[str, ...]:
-    for each in policies_for(tx, policy, service):
-        for step in each.steps:
-            people = [person for target in step.targets for person in reachable_people_of(tx, target)]
-            if people:
-                return tuple(dict.fromkeys(people))
-    return ()
+def _first_people(tx: Tx, roster: Roster, policy: str | None, service: str | None) -> tuple[str, ...]:
+    steps = (step for each in policies_for(tx, policy, service) for step in each.steps)
+    return next((people for step in steps if (people := roster.reachable(step.targets))), ())

@@ -31,8 +31,9 @@ from staycalm.domains.oncall.events import (
 )
 from staycalm.domains.oncall.notifications import service as notifications
 from staycalm.domains.oncall.notifications.queries import states_of_step
-from staycalm.domains.oncall.policies.decisions import Policy, page_after_s
-from staycalm.domains.oncall.policies.queries import policies_for, reachable_people_of, timing_by_priority
+from staycalm.domains.oncall.policies.decisions import Policy, check_pages
+from staycalm.domains.oncall.policies.queries import Timing, policies_for, timing_by_priority
+from staycalm.domains.oncall.policies.roster import Roster
 from staycalm.kit.database import Tx
 
 TRIES = 5
@@ -59,9 +60,10 @@ def start_escalation(
     if existing is not None:
         return existing
     timing = timing_by_priority(tx)
-    after_s = page_after_s(priority, {p: t.page_after_s for p, t in timing.items()})
+    check_pages(priority, timing)
     candidates = policies_for(tx, policy, service)
-    chosen = next((each for each in candidates if _reaches_somebody(tx, each)), None)
+    roster = Roster(tx)
+    chosen = next((each for each in candidates if _reaches_somebody(roster, each)), None)
     if chosen is None:
         reason = "no policy reaches anybody just now" if candidates else "no escalation policy is declared"
         nobody = NobodyPaged(
@@ -78,21 +80,12 @@ def start_escalation(
         "id": tx.ids.uuid(),
         "subject": subject,
         "open_subject": subject,
-        "policy": chosen.name,
         "service": service,
         "environment": environment,
         "priority": priority,
         "title": title,
         "url_path": url_path,
-        "state": "escalating",
-        "steps": steps_as_json(freeze(chosen, after_s)),
-        "rounds": chosen.rounds,
-        "acknowledgement_timeout_s": timing[priority].acknowledgement_timeout_s,
-        "generation": 0,
-        "round": 0,
-        "next_index": 0,
-        "people": [],
-        "version": 0,
+        **_beginning(chosen, timing[priority]),
         "started_at": tx.now,
         "due_at": tx.now,
     }
@@ -112,11 +105,12 @@ def take_due_step(tx: Tx, escalation: Escalation) -> bool:
     Returns False when somebody else was first. Everything is one transaction: a step is taken whole or
     not at all, and the version lets nobody take it twice.
     """
+    roster = Roster(tx)
     taken = take_step(
         escalation.steps,
         escalation.rounds,
         Position(escalation.round, escalation.next_index),
-        lambda target: reachable_people_of(tx, target),
+        roster.reachable,
     )
     step = taken.step
     values: dict[str, Any] = {"round": taken.next.round, "next_index": taken.next.index}
@@ -131,11 +125,11 @@ def take_due_step(tx: Tx, escalation: Escalation) -> bool:
     if not _update(tx, escalation, values):
         return False
     for skipped in taken.skipped:
-        announce.tell_skipped(tx, escalation, skipped, taken.round)
+        announce.tell_skipped(tx, escalation, skipped, taken.round, roster)
     if step is None:
         announce.tell_exhausted(tx, escalation)
     else:
-        announce.page(tx, escalation, step, taken)
+        announce.page(tx, escalation, step, taken, roster)
     return True
 
 
@@ -196,6 +190,22 @@ def hurry(tx: Tx, escalation: str, step: str) -> None:
         _update(tx, found, {"due_at": tx.now})
 
 
+def _beginning(policy: Policy, timing: Timing) -> dict[str, Any]:
+    """Return the columns that the policy decides: its steps as they are now, at the first of them."""
+    return {
+        "policy": policy.name,
+        "steps": steps_as_json(freeze(policy, timing.page_after_s)),
+        "rounds": policy.rounds,
+        "acknowledgement_timeout_s": timing.acknowledgement_timeout_s,
+        "state": "escalating",
+        "generation": 0,
+        "round": 0,
+        "next_index": 0,
+        "people": [],
+        "version": 0,
+    }
+
+
 def _begin_again(tx: Tx, actor: Actor, found: Escalation, reason: str, more: dict[str, Any]) -> Escalation:
     found = _change(
         tx,
@@ -222,8 +232,8 @@ def _begin_again(tx: Tx, actor: Actor, found: Escalation, reason: str, more: dic
     return queries.get_open(tx, found.subject)
 
 
-def _reaches_somebody(tx: Tx, policy: Policy) -> bool:
-    return any(reachable_people_of(tx, target) for step in policy.steps for target in step.targets)
+def _reaches_somebody(roster: Roster, policy: Policy) -> bool:
+    return any(roster.reachable(step.targets) for step in policy.steps)
 
 
 def _change(tx: Tx, found: Escalation, verb: str, values: Callable[[Escalation], dict[str, Any]]) -> Escalation:

@@ -10,7 +10,6 @@ import sqlalchemy as sa
 
 from staycalm.core.machine import move
 from staycalm.core.priority import PRIORITIES
-from staycalm.domains.oncall.contacts import queries as contacts
 from staycalm.domains.oncall.contacts.decisions import ContactMethod
 from staycalm.domains.oncall.notifications.decisions import Kind, due_times
 from staycalm.domains.oncall.notifications.machine import NOTIFICATION
@@ -30,17 +29,16 @@ def queue(
     content: Content,
     step: str,
     state: str,
+    methods: Sequence[ContactMethod],
     escalation: str | None = None,
-    methods: Sequence[ContactMethod] | None = None,
 ) -> int:
     """`person` has one message per contact method in the log; returns how many were new.
 
     `state` names the state of the subject that the message is about: the same recipient, step and state
-    are told once. Without `methods`, those that reach the person now.
+    are told once.
     """
-    chosen = contacts.reachable_methods(tx, person) if methods is None else tuple(methods)
     added = 0
-    for method, due_at in due_times(chosen, kind, tx.now):
+    for method, due_at in due_times(methods, kind, tx.now):
         values = {
             "id": tx.ids.uuid(),
             "kind": kind,

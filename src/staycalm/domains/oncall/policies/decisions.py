@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -57,15 +57,14 @@ def check_policy(policy: Policy) -> Policy:
     return policy
 
 
-def page_after_s(priority: Priority, by_priority: Mapping[str, float]) -> float:
-    """Return the seconds between the start and the first page; raises Invalid for a priority that never pages."""
-    if priority not in by_priority:
+def check_pages(priority: Priority, paging: Container[Priority]) -> None:
+    """Raise Invalid for a priority that never pages."""
+    if priority not in paging:
         raise Invalid(
             "does-not-page",
             f"{priority} does not page anybody",
             next_step="P2 becomes a ticket and P3 stays on the dashboard; raise it to P1 or P0 to page.",
         )
-    return by_priority[priority]
 
 
 def steps_as_json(steps: Sequence[Step]) -> list[dict[str, Any]]:

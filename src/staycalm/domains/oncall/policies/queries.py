@@ -1,4 +1,4 @@
-"""Reads of policies, and who a target reaches just now."""
+"""Reads of policies and of the timing per priority."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ import sqlalchemy as sa
 from staycalm.core.errors import NotFound
 from staycalm.core.priority import Priority
 from staycalm.domains.catalog import public as catalog
-from staycalm.domains.oncall.contacts.queries import reachable_methods
-from staycalm.domains.oncall.policies.decisions import Policy, Step, Target, targets_from_json
+from staycalm.domains.oncall.policies.decisions import Policy, Step, targets_from_json
 from staycalm.domains.oncall.policies.model import policies, timings
-from staycalm.domains.oncall.schedules.queries import find_schedule, turn_now
 from staycalm.domains.oncall.settings import OncallSettings
 from staycalm.kit.database import ReadTx
 
@@ -69,22 +67,6 @@ def timing_by_priority(tx: ReadTx) -> dict[Priority, Timing]:
     defaults = OncallSettings()
     timeouts = defaults.acknowledgement_timeout_s()
     return {priority: Timing(after_s, timeouts[priority]) for priority, after_s in defaults.page_after_s().items()}
-
-
-def people_of(tx: ReadTx, target: Target) -> tuple[str, ...]:
-    """Return the handles a target stands for now, whether or not they can be reached."""
-    if target.kind == "person":
-        return (target.name,)
-    if target.kind == "team":
-        return tuple(catalog.team_members(tx, target.name)) if catalog.find_team(tx, target.name) else ()
-    schedule = find_schedule(tx, target.name)
-    holder = turn_now(tx, schedule).holder(target.role) if schedule is not None else None
-    return (holder,) if holder is not None else ()
-
-
-def reachable_people_of(tx: ReadTx, target: Target) -> tuple[str, ...]:
-    """Return the handles a target reaches now: active, with a contact method this server can use."""
-    return tuple(person for person in people_of(tx, target) if reachable_methods(tx, person))
 
 
 def _policy(row: sa.Row[Any]) -> Policy:
