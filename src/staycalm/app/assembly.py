@@ -19,8 +19,12 @@ from staycalm.domains.accounts.guard import AccountsGuard
 from staycalm.domains.accounts.service import make_set_up_link
 from staycalm.domains.accounts.sign_in.local import ensure_local_token_file
 from staycalm.domains.accounts.sign_in.passwords import Passwords
+from staycalm.domains.alerts import api as alerts_api
+from staycalm.domains.alerts.edge import AlertsEdge
 from staycalm.domains.audit import api as audit_api
 from staycalm.domains.catalog import api as catalog_api
+from staycalm.domains.deployments import api as deployments_api
+from staycalm.domains.deployments.edge import DeploymentsEdge
 from staycalm.domains.incidents import api as incidents_api
 from staycalm.domains.incidents.edge import IncidentsEdge
 from staycalm.domains.oncall import api as oncall_api
@@ -41,7 +45,9 @@ def routers() -> list[APIRouter]:
         audit_api.router,
         catalog_api.router,
         releases_api.router,
+        deployments_api.router,
         oncall_api.router,
+        alerts_api.router,
         incidents_api.router,
         system.router,
         accounts_pages.page_router,
@@ -58,6 +64,8 @@ def fill_state(state: Any, settings: Settings, outside: Outside, database: Datab
     state.release_intake = Intake(
         outside.artifacts, outside.uploads, settings.releases.upload_limit_bytes, database.ids
     )
+    state.deployments = DeploymentsEdge(settings.deployments, outside.targets, outside.smoke)
+    state.alerts = AlertsEdge(database, settings.alerts)
     state.incidents = IncidentsEdge(settings.incidents, outside.printer)
     state.channels = outside.channels
 

@@ -29,8 +29,8 @@ def oncall(api: Api, as_json: bool, schedule: str | None, weeks: int | None) -> 
             output.print_json({"items": chosen})
             return
         rows = [
-            [n["schedule"], n["primary"] or "NOBODY", n["secondary"] or "nobody", _local(n["until"], n["time_zone"]),
-             n["next_primary"] or "NOBODY"]
+            [n["schedule"], n["primary"] or "NOBODY", n["secondary"] or "nobody",
+             _local(n["until"], n["time_zone"]), n["next_primary"] or "NOBODY"]
             for n in chosen
         ]  # fmt: skip
         headings = ["schedule", "primary", "secondary", "until", "then"]
