@@ -54,7 +54,7 @@ class FakeRouter:
     `fail(method, error, times)` injects a failure before the effect; `lose(method)` one after it.
     """
 
-    def __init__(self, clock: Clock, *, seed: int = 1) -> None:
+    def __init__(self, clock: Clock, *, seed: int = 3) -> None:
         self.clock = clock
         self.edges: dict[Placement, Edge] = {}
         self.behaviour: dict[int, Behaviour] = {}
