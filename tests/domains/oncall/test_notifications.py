@@ -10,6 +10,8 @@ from staycalm.domains.oncall.contacts import queries as contact_queries
 from staycalm.domains.oncall.contacts import service as contacts
 from staycalm.domains.oncall.contacts.decisions import ContactMethod
 from staycalm.domains.oncall.notifications import service as notifications
+from staycalm.domains.oncall.retention import retention_rules
+from staycalm.kit.database.retention import sweep
 from staycalm.ports.errors import OutsideUnavailable, Rejected, Unconfirmed
 from tests.domains.oncall.world import ALICE, BOB, FILE, World
 
@@ -249,6 +251,19 @@ def test_a_contact_method_of_nobody_is_not_found(world: World) -> None:
         world.write(contacts.add_method, ALICE, person="zoe", kind="email", address="z@example.com")
     with pytest.raises(NotFound):
         world.read(contact_queries.get_method, "nothing")
+
+
+def test_old_rows_go_and_what_is_open_stays(world: World) -> None:
+    world.start("P0", "INC-1")
+    world.start("P0", "INC-2")
+    world.settle()
+    world.write(oncall.stop_escalation, ALICE, "INC-1", "resolved")
+    world.write(oncall.acknowledge, ALICE, "INC-2")
+    rules = retention_rules(world.settings)
+    assert world.write(sweep, rules) == 0
+    world.clock.advance(days=401)
+    assert world.write(sweep, rules) == 5  # two messages, their two links, one stopped escalation
+    assert world.open("INC-2") is not None and world.read(oncall.pages_for, "INC-1") == ()
 
 
 def test_the_log_of_an_address_with_a_secret_path_shows_its_host_alone() -> None:

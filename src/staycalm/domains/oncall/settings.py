@@ -37,6 +37,12 @@ class OncallSettings:
     )
     coverage_days: int = setting(30, unit="days", doc="How far ahead the nightly check looks for holes.")
     coverage_hour: int = setting(3, unit="hour", doc="Hour of the nightly check, in the schedule's time zone.")
+    links_keep_s: float = setting(
+        7 * 86400.0, unit="s", doc="How long an acknowledgement link is remembered after its end."
+    )
+    log_keep_s: float = setting(
+        400 * 86400.0, unit="s", doc="How long the delivery log and stopped escalations are kept; 0 is for ever."
+    )
 
     def page_after_s(self) -> dict[Priority, float]:
         """Return the delay before the first page per priority that pages at all."""

@@ -43,10 +43,6 @@ class Escalation:
     acknowledgement_timeout_s: float
     version: int
 
-    @property
-    def is_open(self) -> bool:
-        return self.state != "stopped"
-
 
 def find_open(tx: ReadTx, subject: str) -> Escalation | None:
     """Return the open escalation of the subject, or None."""

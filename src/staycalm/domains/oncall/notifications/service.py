@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-
-import sqlalchemy as sa
+from datetime import timedelta
 
 from staycalm.core.machine import move
 from staycalm.core.priority import PRIORITIES
@@ -107,15 +105,9 @@ def use_link(tx: Tx, token: str) -> bool:
 def send_test(tx: Tx, method: ContactMethod) -> str:
     """A test message to this contact method is queued; returns the subject its delivery log stands under."""
     subject = f"test/{tx.ids.uuid()}"
-    content = Content(subject=subject, title="StayCalm test page", url_path="/oncall")
+    content = Content(subject=subject, title="StayCalm test page")
     queue(tx, kind="test", person=method.person, content=content, step="test", state="test", methods=[method])
     return subject
-
-
-def forget_links(tx: Tx, *, before: datetime, limit: int = 1000) -> int:
-    """Links that ended before `before` are gone; returns how many."""
-    old = sa.select(links.c.token_hash).where(links.c.expires_at < before).limit(limit)
-    return tx.execute(links.delete().where(links.c.token_hash.in_(old))).rowcount
 
 
 def _urgency(priority: str | None, kind: Kind) -> int:
