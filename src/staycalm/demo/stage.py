@@ -47,7 +47,7 @@ people:
     name: Alice
     email: alice@calm-kettle.example
     roles: [devops]
-    contact_methods: [{{email: alice@calm-kettle.example}}]
+    contact_methods: [{{email: alice@calm-kettle.example}}, {{webhook: "{hook}"}}]
   bob:
     name: Bob
     email: bob@calm-kettle.example
@@ -117,8 +117,8 @@ class Stage:
     def log_file(self) -> Path:
         return self.directory / "server.log"
 
-    def write_catalog(self) -> Path:
-        """Return the staycalm.yaml of the shop."""
+    def write_catalog(self, hook: str) -> Path:
+        """Return the staycalm.yaml of the shop; pages for Alice also go to the webhook `hook`."""
         file = self.directory / "staycalm.yaml"
         file.write_text(
             CATALOG.format(
@@ -127,6 +127,7 @@ class Stage:
                 candidate_host=CANDIDATE_HOST,
                 python=sys.executable,
                 escalation_s=self._escalation_s,
+                hook=hook,
             ),
             encoding="utf-8",
         )
