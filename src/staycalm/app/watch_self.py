@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from staycalm.app import wiring
 from staycalm.core.actor import SYSTEM
 from staycalm.core.errors import PortError, Unavailable
 from staycalm.core.self_events import ClockStepped, EngineWentSilent
@@ -42,10 +43,7 @@ class SelfWatch:
         self._failing_since: float | None = None
         self._was_told = False
         self._swept_at: float | None = None
-        self._rules = retention.log_rules(
-            events_keep_s=application.settings.database.events_keep_s,
-            deliveries_keep_s=application.settings.database.deliveries_keep_s,
-        )
+        self._rules = wiring.retention_rules(application.settings)
         self.problems: list[str] = []
 
     async def run(self, stopping: asyncio.Event) -> None:

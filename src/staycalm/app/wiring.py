@@ -26,7 +26,9 @@ from staycalm.domains.oncall import events as oncall
 from staycalm.domains.oncall import reconcile as oncall_reconcile
 from staycalm.domains.oncall import subscribers as on_oncall
 from staycalm.domains.oncall.file_sections import file_sections as oncall_sections
+from staycalm.domains.oncall.retention import retention_rules as oncall_retention
 from staycalm.domains.releases import subscribers as on_releases
+from staycalm.kit.database.retention import Rule, log_rules
 from staycalm.kit.reconcile import AnyReconciler
 from staycalm.kit.subscriptions import Subscription
 from staycalm.ports.probes import HostHealth
@@ -126,6 +128,16 @@ def reconcilers(
         *alerts_reconcile.reconcilers(settings.alerts),
         *monitoring_reconcile.reconcilers(watched, settings.monitoring),
     ]
+
+
+def retention_rules(settings: Settings) -> tuple[Rule, ...]:
+    """Return how long the rows of each table are kept."""
+    return (
+        *log_rules(
+            events_keep_s=settings.database.events_keep_s, deliveries_keep_s=settings.database.deliveries_keep_s
+        ),
+        *oncall_retention(settings.oncall),
+    )
 
 
 def file_sections() -> tuple[FileSection, ...]:
