@@ -64,10 +64,12 @@ class Edge:
         return file.read_text(encoding="utf-8").strip()
 
     async def keep(self, stopping: asyncio.Event) -> None:
-        """Until `stopping`: take the edge over as soon as the process that holds it is gone."""
+        """Until `stopping`: take the edge over when its holder is gone, and try again to start the proxy."""
         while not stopping.is_set():
             if self._lock is None:
                 await self.take()
+            elif self._outside.proxy_problem is not None:
+                await self._outside.take_edge()
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), 2.0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from staycalm.adapters.envoy import EnvoyRouter
@@ -50,15 +50,20 @@ class Outside:
     channels: Mapping[str, Channel]
     sources: Mapping[str, MetricSource]
     ends_with_server: bool
-    problems: list[str] = field(default_factory=list)
+    proxy_problem: str | None = None
 
     async def take_edge(self) -> None:
-        """The proxy runs and serves what its files say; a proxy that cannot start is said and tried again."""
+        """The proxy runs and serves what its files say; half copies that a crash left are gone.
+
+        A proxy that cannot start leaves its reason in `proxy_problem`, and everything else goes on.
+        """
+        await self.artifacts.sweep()
         try:
             adopted = await self.envoy.start()
+            self.proxy_problem = None
             logger.info("the proxy serves", extra={"adopted": adopted, "pid": self.envoy.pid})
         except PortError as error:
-            self.problems.append(str(error))
+            self.proxy_problem = str(error)
             logger.error("the proxy does not start", extra={"reason": str(error)})
 
     async def stop(self) -> None:

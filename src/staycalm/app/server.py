@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -29,6 +30,8 @@ logger = logging.getLogger("staycalm.app")
 
 def serve(directory: DataDirectory, settings_file: Path | None) -> None:
     """The server has run and ended cleanly. Raises StayCalmError before anything is served or changed."""
+    # Whatever this process writes, the database included, is for its owner alone.
+    os.umask(0o077)
     directory.create()
     settings = load(Settings, settings_file or directory.settings_file)
     set_up_logs(settings.server.log_level)

@@ -66,6 +66,8 @@ async def look(application: Application) -> HealthOut:
     if age_s is not None and age_s > ENGINE_LATE_S:
         problems.append(f"the engine has not looked for {age_s:.0f} s")
     problems += application.self_watch.problems
+    if application.outside.proxy_problem is not None:
+        problems.append(f"the proxy does not run: {application.outside.proxy_problem}")
     return HealthOut(
         status="failing" if problems else "ok",
         version=__version__,
