@@ -160,6 +160,15 @@ class World:
         self.router.send_traffic(self.config.placement, 50.0)
         return done
 
+    def first_without_traffic(self) -> Deployment:
+        self.deploy("v1")
+        return self.run_to("completed")
+
+    def use_router(self, name: str, router: FakeRouter) -> None:
+        self.router = router
+        self.outside = replace(self.outside, routers={name: router})
+        self.restart()
+
     def newest(self) -> Deployment:
         page = self.read(queries.list_deployments, limit=1)
         found: Deployment = page.items[0]

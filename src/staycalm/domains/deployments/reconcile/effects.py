@@ -76,12 +76,14 @@ class WayBack(Effect):
     Exactly one of these: `router` alone (one rename), `removes_route` (there is no stable), `split_to`
     (stable was started again and has no reserved generation), `instances`; or none (nothing was shifted).
     The rename is done only where one of `own` is in force: the reserved generation of a split from before
-    this deployment would undo somebody else's.
+    this deployment would undo somebody else's. Where an edge cannot tell, `is_open` decides: a split of
+    this deployment was confirmed.
     """
 
     placement: Placement
     router: str | None = None
     own: tuple[int, ...] = ()
+    is_open: bool = True
     reserved: tuple[int, ...] = ()
     removes_route: bool = False
     split_to: SetSplit | None = None

@@ -152,7 +152,9 @@ async def _is_own(outside: Outside, effect: WayBack) -> bool:
     assert effect.router is not None
     rightful = {*effect.own, *effect.reserved}
     seen = await outside.router(effect.router).observe(effect.placement)
-    return any(edge.generation in rightful for edge in seen if edge.generation is not None)
+    if all(edge.generation is None for edge in seen):
+        return effect.is_open
+    return any(edge.generation in rightful for edge in seen)
 
 
 async def _is_stable_healthy(outside: Outside, effect: WayBack) -> bool:

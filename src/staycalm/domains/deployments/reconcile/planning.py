@@ -9,7 +9,7 @@ from datetime import datetime
 from staycalm.domains.catalog.public import BusinessMetric, PlacementConfig
 from staycalm.domains.deployments.analysis import CountLimit, Limits
 from staycalm.domains.deployments.changes import change_place, insert_revision, transition
-from staycalm.domains.deployments.decisions import Next, Standing, next_step
+from staycalm.domains.deployments.decisions import Next, Standing, instances_at, next_step
 from staycalm.domains.deployments.queries import accumulated, glance
 from staycalm.domains.deployments.reconcile import endings
 from staycalm.domains.deployments.reconcile.effects import (
@@ -258,7 +258,7 @@ def standing(d: Deployment) -> Standing:
         held_code=d.held_code,
         waived=frozenset(d.waived),
         step_ends_at=d.step_ends_at,
-        is_baseline=d.step < 0,
+        is_baseline=d.state == "shifting" and d.step < 0,
     )
 
 
@@ -272,7 +272,7 @@ def _sources(scene: Scene, settings: DeploymentsSettings) -> Sources:
         placement=d.placement,
         stable=d.stable_slot or free_slot(scene.place),
         candidate=d.candidate_slot,
-        weight=d.weight,
+        weight=d.weight if uses_weights else _share_of_instances(d.weight, d.config.instances),
         weight_since_s=d.weight_since.timestamp(),
         router=d.config.router if uses_weights else None,
         generation=scene.place.generation if uses_weights else None,
@@ -287,6 +287,12 @@ def _sources(scene: Scene, settings: DeploymentsSettings) -> Sources:
         health_every_s=settings.health_poll_s,
         metrics_every_s=settings.metrics_poll_s,
     )
+
+
+def _share_of_instances(weight: float, instances: int) -> float:
+    """Return the percent of the work that a worker's candidate really gets: whole instances only."""
+    mine, theirs = instances_at(weight, instances)
+    return 100.0 * mine / max(1, mine + theirs)
 
 
 def limits_of(settings: DeploymentsSettings, config: PlacementConfig) -> Limits:

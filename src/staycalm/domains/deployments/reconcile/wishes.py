@@ -129,7 +129,12 @@ def _rename(back: WayBack, d: Deployment, place: PlacementState) -> WayBack:
         own.add(place.confirmed_generation)
     if not own:
         return replace(back, router=None)
-    return replace(back, own=tuple(sorted(own)), reserved=tuple(sorted(each + 1 for each in own)))
+    return replace(
+        back,
+        own=tuple(sorted(own)),
+        reserved=tuple(sorted(each + 1 for each in own)),
+        is_open=d.weight is not None,
+    )
 
 
 def smoke_checks(config: PlacementConfig, revision: Revision, *, is_live: bool) -> tuple[SmokeCheck, ...]:
