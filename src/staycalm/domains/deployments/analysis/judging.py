@@ -190,7 +190,7 @@ def _absolute_stops(state: AnalysisState, limits: Limits) -> list[str]:
 
 
 def _is_its_own(state: AnalysisState, seen: Stratum, metric: str) -> bool:
-    # Without this one healthy rollout in ten would be stopped at 5 rps, and nearly all in a common outage.
+    # Without this nearly half of the healthy rollouts would be stopped at 5 rps, and all in a common outage.
     if seen.stable_all > 0:
         if two_sample_nats(seen.candidate_bad, seen.candidate_all, seen.stable_bad, seen.stable_all) < STOP_NATS:
             return False
