@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
 
+from staycalm.kit.clock import Clock
 from staycalm.kit.database import Database
-from staycalm.kit.database.tables import metadata
-from staycalm.kit.ids import Ids
+from tests import databases
 
 R = TypeVar("R")
 
@@ -51,15 +52,27 @@ def clock() -> VirtualClock:
     return VirtualClock()
 
 
-@pytest.fixture
-def world_db(clock: VirtualClock) -> Iterator[Database]:
-    """An empty database with every table, inline: `drive(world_db.write(use_case, …))`."""
-    import staycalm.app.tables  # noqa: F401 - declares every domain's tables
+@pytest.fixture(params=databases.ENGINES)
+def world_db(request: pytest.FixtureRequest, clock: VirtualClock) -> Iterator[Database]:
+    """An empty database with every table, inline: `drive(world_db.write(use_case, …))`. Once on each engine."""
+    with databases.opened(request.param, clock) as database:
+        yield database
 
-    database = Database("sqlite://", clock, Ids.seeded(clock, 1), inline=True)
-    metadata.create_all(database.engine)
-    yield database
-    database.close()
+
+OpenDatabase = Callable[[Clock], AbstractContextManager[Database]]
+
+
+@pytest.fixture(scope="module", params=databases.ENGINES)
+def open_db(request: pytest.FixtureRequest) -> OpenDatabase:
+    """`with open_db(clock) as database:` for tests that need several, one for each of their examples."""
+    return partial(databases.opened, request.param)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def databases_are_dropped() -> Iterator[None]:
+    """What this run made on the PostgreSQL server is gone at its end."""
+    yield
+    databases.drop_all()
 
 
 Write = Callable[..., Any]
@@ -79,4 +92,4 @@ def read(world_db: Database) -> Write:
 
 def postgres_url() -> str | None:
     """Return the server the tests may make databases on, or None."""
-    return os.environ.get("SC_TEST_POSTGRES")
+    return databases.SERVER
