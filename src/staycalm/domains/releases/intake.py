@@ -6,6 +6,7 @@ import asyncio
 import errno
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +50,8 @@ async def take_in(intake: Intake, chunks: AsyncIterator[bytes], *, declared: str
             next_step="Free space in the data directory and send it again; nothing was registered.",
         ) from None
     finally:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.unlink()
 
 
 async def _write(intake: Intake, path: Path, chunks: AsyncIterator[bytes]) -> tuple[str, int]:
