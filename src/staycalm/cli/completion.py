@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 from click.shell_completion import get_completion_class
 
+from staycalm.cli.command import local
+
 PLACES = {
     "bash": ".local/share/bash-completion/completions/sc",
     "zsh": ".zfunc/_sc",
@@ -15,7 +17,7 @@ PLACES = {
 }
 
 
-@click.command(epilog="Example: sc completion bash --install")
+@local(example="sc completion bash --install")
 @click.argument(
     "shell", type=click.Choice(sorted(PLACES)), default=lambda: Path(os.environ.get("SHELL", "bash")).name
 )

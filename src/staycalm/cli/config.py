@@ -8,6 +8,8 @@ from typing import Any
 import click
 
 from staycalm.cli import exits, output
+from staycalm.cli.command import command, local
+from staycalm.cli.errors import fail
 from staycalm.client.api import Api, ApiError
 
 DEFAULT_FILE = "staycalm.yaml"
@@ -61,15 +63,16 @@ escalation_policies:
 """
 
 
-@click.command(epilog="Example: sc init --service shop && sc plan && sc apply")
+@local(example="sc init --service shop && sc plan && sc apply")
 @click.option("--file", type=click.Path(path_type=Path), default=DEFAULT_FILE, show_default=True)
 @click.option("--service", default="shop", show_default=True, help="Name of your first service.")
 @click.option("--handle", default="ada", show_default=True, help="Your handle.")
 def init(file: Path, service: str, handle: str) -> int:
     """Write a first staycalm.yaml to start from; never overwrites one."""
     if file.exists():
-        click.secho(f"sc: {file} is already there; nothing was changed", fg="red", err=True)
-        return exits.CONFLICT
+        return fail(
+            f"{file} is already there; nothing was changed", "Name another with --file.", code=exits.CONFLICT
+        )
     file.write_text(TEMPLATE.format(service=service, handle=handle), encoding="utf-8")
     click.echo(f"Wrote {file}. Edit it, then: sc plan, sc apply.")
     return exits.OK
@@ -87,7 +90,7 @@ def _draw(changes: list[dict[str, Any]]) -> None:
     for change in changes:
         sign, colour = SIGNS[change["kind"]]
         line = f"{sign} {change['what']}" + (f": {change['detail']}" if change["detail"] else "")
-        click.echo(line if output.is_plain() else click.style(line, fg=colour))
+        click.echo(output.paint(line, fg=colour))
 
 
 def _call(api: Api, path: str, file: Path) -> dict[str, Any]:
@@ -101,7 +104,7 @@ def _call(api: Api, path: str, file: Path) -> dict[str, Any]:
         raise
 
 
-@output.command(epilog="Example: sc plan staycalm.yaml")
+@command(example="sc plan staycalm.yaml")
 @FILE
 def plan(api: Api, as_json: bool, file: Path) -> None:
     """Show what `sc apply` would change, removals included. Changes nothing."""
@@ -113,7 +116,7 @@ def plan(api: Api, as_json: bool, file: Path) -> None:
     click.echo(_summary(answer["changes"], "Nothing to do: the file is in force already."))
 
 
-@output.command(epilog="Example: sc apply staycalm.yaml --yes")
+@command(example="sc apply staycalm.yaml --yes")
 @FILE
 @click.option("--yes", is_flag=True, help="Do not ask before something is removed.")
 def apply(api: Api, as_json: bool, file: Path, yes: bool) -> int:

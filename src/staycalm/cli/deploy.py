@@ -7,13 +7,15 @@ from typing import Any
 import click
 
 from staycalm.cli import exits, output
+from staycalm.cli.command import command
 from staycalm.cli.follow import follow
 from staycalm.cli.shipping import find_or_ship
 from staycalm.client.api import Api
 
 
-@output.command(
-    epilog="Example: sc ops deploy shop ./build --env=production --hotfix --reason='checkout broken'",
+@command(
+    example="sc ops deploy shop ./build --env=production --hotfix --reason='checkout broken'",
+    codes=(exits.ROLLED_BACK,),
 )
 @click.argument("service")
 @click.argument("artifact")

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from staycalm.cli import exits, output
+from staycalm.cli.command import command
 from staycalm.cli.follow import follow, sentence
 from staycalm.client.api import Api, segment
 
@@ -15,7 +16,7 @@ NAME = click.argument("deployment", metavar="DEPLOYMENT")
 WHY = click.option("--reason", default="", help="Why; it is in the record.")
 
 
-@output.command(epilog="Example: sc ops deployments --limit=10")
+@command(example="sc ops deployments --limit=10")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 500))
 @click.option("--service", help="Only this service.")
 @click.option("--env", "environment", help="Only this environment.")
@@ -32,10 +33,16 @@ def deployments(api: Api, as_json: bool, limit: int, service: str | None, enviro
         for d in page["items"]
     ]  # fmt: skip
     headings = ["id", "service", "env", "release", "digest", "state", "weight", "started", "by", "note"]
-    output.table(headings, rows, empty="No deployments yet. `sc ops deploy --help` shows how.", tones=(5,))
+    output.table(
+        headings,
+        rows,
+        empty="No deployments yet. `sc ops deploy --help` shows how.",
+        tones=(5,),
+        spare=(8, 4, 7, 3),
+    )
 
 
-@output.command(epilog="Example: sc ops rollback --deployment=abc123 --reason='checkout is slow'")
+@command(example="sc ops rollback --deployment=abc123 --reason='checkout is slow'", codes=(exits.ROLLED_BACK,))
 @click.option("--deployment", required=True, metavar="ID", help="DEP-n, or a unique prefix of digest or commit.")
 @WHY
 @click.option("--detach", is_flag=True, help="Do not wait until stable serves everything.")
@@ -49,7 +56,7 @@ def rollback(api: Api, as_json: bool, deployment: str, reason: str, detach: bool
     return exits.OK if code == exits.ROLLED_BACK else code
 
 
-@output.command(epilog="Example: sc ops promote DEP-7 --full")
+@command(example="sc ops promote DEP-7 --full")
 @NAME
 @WHY
 @click.option("--full", is_flag=True, help="Everything at once instead of the next step.")
@@ -58,7 +65,7 @@ def promote(api: Api, as_json: bool, deployment: str, reason: str, full: bool) -
     _tell(as_json, api.post(f"{BASE}/{segment(deployment)}/promote", {"reason": reason, "to_full": full}))
 
 
-@output.command(epilog="Example: sc ops pause DEP-7 --reason='waiting for the marketing mail'")
+@command(example="sc ops pause DEP-7 --reason='waiting for the marketing mail'")
 @NAME
 @WHY
 def pause(api: Api, as_json: bool, deployment: str, reason: str) -> None:
@@ -66,14 +73,14 @@ def pause(api: Api, as_json: bool, deployment: str, reason: str) -> None:
     _tell(as_json, api.post(f"{BASE}/{segment(deployment)}/pause", {"reason": reason}))
 
 
-@output.command(epilog="Example: sc ops resume DEP-7")
+@command(example="sc ops resume DEP-7")
 @NAME
 def resume(api: Api, as_json: bool, deployment: str) -> None:
     """Let a paused or held rollout go on."""
     _tell(as_json, api.post(f"{BASE}/{segment(deployment)}/resume"))
 
 
-@output.command(epilog="Example: sc ops abort DEP-7 --reason='wrong artifact'")
+@command(example="sc ops abort DEP-7 --reason='wrong artifact'")
 @NAME
 @WHY
 def abort(api: Api, as_json: bool, deployment: str, reason: str) -> None:

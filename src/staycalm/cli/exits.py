@@ -22,8 +22,8 @@ MEANINGS = {
     NOT_FOUND: "there is no such thing",
     NOT_ALLOWED: "not signed in, or not allowed",
     CONFLICT: "not possible in the present state, or somebody was first",
-    NOBODY_PAGED: "the incident is open, but NOBODY was paged",
-    UNHEALTHY: "a health check or smoke test failed",
+    NOBODY_PAGED: "somebody had to be paged, and NOBODY was",
+    UNHEALTHY: "not well: a check or smoke test failed, or something P0 or P1 is open",
     ROLLED_BACK: "the deployment that was followed did not complete: rolled back or aborted",
     INTERRUPTED: "interrupted",
 }

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from staycalm.cli import exits, output
+from staycalm.cli.command import command
 from staycalm.client.api import Api, segment
 
 BASE = "/api/v1/incidents"
 ID = click.argument("id", metavar="INC-n")
 
 
-@output.command(epilog='Example: sc ops incident --severity=P0 --title="Service Down" --service=shop')
+@command(
+    example='sc ops incident --severity=P0 --title="Service Down" --service=shop', codes=(exits.NOBODY_PAGED,)
+)
 @click.option("--severity", required=True, help="P0-P3, SEV1-SEV4, critical, high, medium, low.")
 @click.option("--title", required=True, help="What is wrong, as a person sees it.")
 @click.option("--service", help="The service it is about; its escalation policy pages.")
@@ -36,14 +40,13 @@ def incident(
             click.echo(f"Paged: {', '.join(declared['paged'])}")
         click.echo(f"{api.connection.url}{about['url_path']}")
     if declared["nobody_paged"]:
-        click.secho(
-            "sc: NOBODY PAGED. Call somebody, and give the organisation an escalation policy.", err=True, fg="red"
-        )
+        said = "sc: NOBODY PAGED. Call somebody, and give the organisation an escalation policy."
+        click.echo(output.paint(said, fg="red", bold=True), err=True)
         return exits.NOBODY_PAGED
     return exits.OK
 
 
-@output.command(epilog="Example: sc ops incidents --open")
+@command(example="sc ops incidents --open")
 @click.option("--open", "only_open", is_flag=True, help="Only what has not ended.")
 @click.option("--severity", help="Only this priority.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 500))
@@ -58,10 +61,10 @@ def incidents(api: Api, as_json: bool, only_open: bool, severity: str | None, li
         for i in page["items"]
     ]
     headings = ["id", "priority", "state", "service", "declared", "title"]
-    output.table(headings, rows, empty="No incidents. Stay calm.", tones=(1, 2))
+    output.table(headings, rows, empty="No incidents. Stay calm.", tones=(1, 2), spare=(3, 4))
 
 
-@output.command(epilog="Example: sc ops incident-report --id=INC-123 --format=pdf --output=report.pdf")
+@command(example="sc ops incident-report --id=INC-123 --format=pdf --output=report.pdf")
 @click.option("--id", "name", required=True, metavar="INC-n", help="Which incident.")
 @click.option(
     "--format", "form", type=click.Choice(["markdown", "html", "pdf"]), default="markdown", show_default=True
@@ -78,13 +81,13 @@ def incident_report(api: Api, as_json: bool, name: str, form: str, document: str
         to.write_bytes(content)
         click.echo(f"Wrote {to} ({len(content)} bytes).")
         return exits.OK
-    if form == "pdf" and not as_json and not output.is_plain():
+    if form == "pdf" and not as_json and sys.stdout.isatty():
         raise click.UsageError("A PDF does not go on a terminal; add --output=report.pdf.")
     click.echo(content, nl=form != "pdf")
     return exits.OK
 
 
-@output.command(epilog='Example: sc ops mitigate INC-3 --how="rolled back to v2"')
+@command(example='sc ops mitigate INC-3 --how="rolled back to v2"')
 @ID
 @click.option("--how", default="", help="What was done.")
 def mitigate(api: Api, as_json: bool, id: str, how: str) -> None:
@@ -92,7 +95,7 @@ def mitigate(api: Api, as_json: bool, id: str, how: str) -> None:
     _tell(as_json, api.post(f"{BASE}/{segment(id)}/mitigate", {"text": how}))
 
 
-@output.command(epilog='Example: sc ops resolve INC-3 --summary="bad release rolled back"')
+@command(example='sc ops resolve INC-3 --summary="bad release rolled back"')
 @ID
 @click.option("--summary", default="", help="What it was, in a sentence.")
 def resolve(api: Api, as_json: bool, id: str, summary: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from difflib import get_close_matches
 from typing import Any
@@ -11,6 +12,8 @@ import click
 
 from staycalm import __version__
 from staycalm.cli import exits
+from staycalm.cli.command import SERVER, TOKEN
+from staycalm.cli.errors import Trouble, explain, fail
 from staycalm.client.api import ApiError, Unreachable
 from staycalm.client.connection import NoServer
 
@@ -30,6 +33,7 @@ TOP = {
     "restore": "staycalm.cli.server:restore",
     "watch": "staycalm.cli.watch:watch",
     "completion": "staycalm.cli.completion:completion",
+    "help": "staycalm.cli.manual:manual",
 }
 OPS = {
     "status": "staycalm.cli.status:status",
@@ -72,32 +76,34 @@ class Commands(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if args and args[0] not in self._table and not args[0].startswith("-"):
-            near = get_close_matches(args[0], self._table, n=1, cutoff=0.5)
-            hint = f" Did you mean `{near[0]}`?" if near else f" `{ctx.command_path} --help` lists them."
-            raise click.UsageError(f"There is no command `{args[0]}`.{hint}", ctx)
+            raise click.UsageError(f"There is no command `{args[0]}`.{_hint(args[0], self._table, ctx)}", ctx)
         return super().resolve_command(ctx, args)
+
+
+def _hint(asked: str, table: dict[str, str], ctx: click.Context) -> str:
+    near = get_close_matches(asked, table, n=1, cutoff=0.5)
+    if near:
+        return f" Did you mean `{ctx.command_path} {near[0]}`?"
+    if asked in OPS:
+        return f" Did you mean `sc ops {asked}`?"
+    return f" `{ctx.command_path} --help` lists them."
 
 
 @click.group(
     cls=Commands, table=TOP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
+@SERVER
+@TOKEN
 @click.version_option(__version__, prog_name="sc")
-def sc() -> None:
+def sc(server: str | None, token: str | None) -> None:
     """StayCalm: ship, notice, roll back, page, and run the incident.
 
     \b
     sc demo                         see the whole loop in three minutes
     sc up                           run the server
     sc ops deploy shop ./build --env=production
+    sc help exit-codes              what scripts can rely on
     """
-
-
-def fail(message: str, next_step: str = "", *, code: int) -> int:
-    """The refusal is on standard error; returns the exit code."""
-    click.secho(f"sc: {message}", fg="red", err=True)
-    if next_step:
-        click.echo(next_step, err=True)
-    return code
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -112,22 +118,11 @@ def run(arguments: list[str]) -> int:
         return result if isinstance(result, int) else exits.OK
     except click.exceptions.Exit as end:
         return end.exit_code
-    except click.Abort:
-        return fail("interrupted", code=exits.INTERRUPTED)
     except KeyboardInterrupt:
         return fail("interrupted", code=exits.INTERRUPTED)
-    except click.ClickException as error:
-        error.show()
-        return exits.USAGE
-    except NoServer as error:
-        return fail(str(error), code=exits.UNREACHABLE)
-    except Unreachable as error:
-        return fail(str(error), code=exits.UNREACHABLE)
-    except ApiError as error:
-        hint = error.next_step
-        if error.status == 401 and not hint:
-            hint = "Sign in with `sc login`, or set SC_TOKEN."
-        return fail(error.detail, hint, code=exits.of_status(error.status))
     except BrokenPipeError:
-        sys.stderr.close()
+        # Whoever read our output has seen enough; Python must not complain about it at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exits.OK
+    except (click.Abort, click.ClickException, Trouble, NoServer, Unreachable, ApiError, OSError) as error:
+        return explain(error)

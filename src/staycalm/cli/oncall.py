@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo
 import click
 
 from staycalm.cli import output
+from staycalm.cli.command import command
 from staycalm.client.api import Api, segment
 
 BASE = "/api/v1/oncall"
 
 
-@output.command(epilog="Example: sc oncall --weeks 4")
+@command(example="sc oncall --weeks 4")
 @click.option("--schedule", help="Only this schedule.")
 @click.option("--weeks", type=click.IntRange(1, 52), help="Show the calendar of so many weeks.")
 def oncall(api: Api, as_json: bool, schedule: str | None, weeks: int | None) -> None:

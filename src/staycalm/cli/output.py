@@ -2,50 +2,45 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+import unicodedata
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-from staycalm.client.api import Api
-from staycalm.client.connection import find_connection
+from staycalm.core.text import one_line
 
 TONES = {
     "completed": "green", "healthy": "green", "ok": "green", "resolved": "green", "closed": "green",
     "rolled-back": "red", "rolling-back": "red", "firing": "red", "P0": "red", "unhealthy": "red",
     "aborted": "yellow", "acknowledged": "yellow", "P1": "yellow", "mitigated": "yellow", "not proven": "yellow",
     "shifting": "blue", "preparing": "blue", "smoke-testing": "blue", "verifying": "blue", "pending": "blue",
+    "declared": "red", "triage": "red", "investigating": "yellow", "suppressed": "bright_black",
+    "failed": "red", "failing": "red", "unknown": "yellow", "skipped": "bright_black", "NOBODY": "red",
+    "held": "yellow", "paused": "yellow", "stderr": "bright_black",
 }  # fmt: skip
-TONES |= {"declared": "red", "triage": "red", "investigating": "yellow", "suppressed": "bright_black"}
+NARROWEST = 8
+GAP = "  "
 
 
-CONNECTION: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
-    click.option("--server", metavar="URL", help="Server to talk to (else SC_SERVER, `sc login`, local data)."),
-    click.option("--token", metavar="TOKEN", help="Token to use (else SC_TOKEN)."),
-    click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts."),
-)
+def is_terminal() -> bool:
+    """Return whether standard output can be redrawn: a terminal that knows how."""
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def command(**named: Any) -> Callable[[Callable[..., Any]], click.Command]:
-    """Declare a command that talks to the server: it has --server, --token, --json, and gets `api`, `as_json`."""
+def has_colours() -> bool:
+    """Return whether colours are in place: on a terminal, unless NO_COLOR asks for none (no-color.org)."""
+    return is_terminal() and not os.environ.get("NO_COLOR")
 
-    def decorate(function: Callable[..., Any]) -> click.Command:
-        def run(server: str | None, token: str | None, as_json: bool, **rest: Any) -> Any:
-            return function(Api(find_connection(server, token)), as_json, **rest)
 
-        wrapped: Callable[..., Any] = functools.wraps(function)(run)
-        for option in CONNECTION:
-            wrapped = option(wrapped)
-        declare: Callable[..., click.Command] = click.command(function.__name__.replace("_", "-"), **named)
-        return declare(wrapped)
-
-    return decorate
+def width() -> int | None:
+    """Return the terminal's columns, None where nothing has to fit (a pipe, a file)."""
+    return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else None
 
 
 def print_json(value: Any) -> None:
@@ -53,40 +48,110 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def is_plain() -> bool:
-    """Return whether colours and moving pictures are out of place (pipe, NO_COLOR, dumb terminal)."""
-    return not sys.stdout.isatty() or "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+def paint(text: str, **style: Any) -> str:
+    """Return the text styled where colours are in place, else as it is."""
+    return click.style(text, **style) if has_colours() else text
 
 
 def tone(text: str, word: str | None = None) -> str:
     """Return the text in the colour of its state, where colours are in place."""
     colour = TONES.get(word or text)
-    return click.style(text, fg=colour, bold=(word or text) == "P0") if colour and not is_plain() else text
+    return paint(text, fg=colour, bold=(word or text) in ("P0", "NOBODY")) if colour else text
 
 
 def table(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str, tones: Sequence[int] = ()
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    empty: str,
+    tones: Sequence[int] = (),
+    spare: Sequence[int] = (),
 ) -> None:
-    """The rows are printed in columns that fit the terminal; the last column is cut first. `empty` when none."""
+    """The rows are printed in columns; on a terminal they fit it. `empty` when there are none."""
     if not rows:
-        click.echo(empty)
+        if empty:
+            click.echo(empty)
         return
-    cells = [[str(cell) for cell in row] for row in rows]
-    widths = [max(len(h), *(len(row[i]) for row in cells)) for i, h in enumerate(headings)]
-    room = shutil.get_terminal_size((100, 24)).columns if not is_plain() else 10_000
-    widths[-1] = max(len(headings[-1]), min(widths[-1], room - sum(widths[:-1]) - 2 * (len(widths) - 1)))
-    heading = "  ".join(h.upper().ljust(w) for h, w in zip(headings, widths, strict=True)).rstrip()
-    click.echo(heading if is_plain() else click.style(heading, dim=True))
+    for line in lines(headings, rows, width(), tones=tones, spare=spare):
+        click.echo(line)
+
+
+def lines(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    room: int | None,
+    *,
+    tones: Sequence[int] = (),
+    spare: Sequence[int] = (),
+) -> list[str]:
+    """Return the table as lines of at most `room` columns (None: as wide as it takes).
+
+    The last column is cut first, then the `spare` ones go, the first named first, then the widest are cut.
+    Control characters in a cell become blanks: text from outside must not steer the terminal.
+    """
+    cells = [[one_line(str(cell), 2000) for cell in row] for row in rows]
+    widths = [max(columns(h), *(columns(row[i]) for row in cells)) for i, h in enumerate(headings)]
+    shown = _fit(widths, room, spare)
+    titles = [_cell(headings[i].upper(), widths[i]) for i in shown]
+    found = [paint(GAP.join(titles).rstrip(), dim=True)]
     for row in cells:
-        shown = []
-        for i, (cell, width) in enumerate(zip(row, widths, strict=True)):
-            text = cell if len(cell) <= width else cell[: width - 1] + "…"
-            shown.append(tone(text.ljust(width), cell) if i in tones else text.ljust(width))
-        click.echo("  ".join(shown).rstrip())
+        drawn = [tone(_cell(row[i], widths[i]), row[i]) if i in tones else _cell(row[i], widths[i]) for i in shown]
+        found.append(GAP.join(drawn).rstrip())
+    return found
+
+
+def _fit(widths: list[int], room: int | None, spare: Sequence[int]) -> list[int]:
+    """Return the columns to show; `widths` is changed so that they fit."""
+    shown = list(range(len(widths)))
+    if room is None:
+        return shown
+    going, last = list(spare), shown[-1]
+
+    def over() -> int:
+        return sum(widths[i] for i in shown) + len(GAP) * (len(shown) - 1) - room
+
+    while over() > 0:
+        roomy = 3 * NARROWEST if going else NARROWEST
+        if widths[last] > roomy:
+            widths[last] = max(roomy, widths[last] - over())
+        elif going:
+            gone = going.pop(0)
+            shown = [i for i in shown if i != gone]
+            last = shown[-1]
+        else:
+            widest = max(shown, key=lambda i: widths[i])
+            if widths[widest] <= NARROWEST:
+                break
+            widths[widest] -= 1
+    return shown
+
+
+def columns(text: str) -> int:
+    """Return how many terminal columns the text takes; East Asian wide characters take two (UAX 11)."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
+    )
+
+
+def cut(text: str, room: int) -> str:
+    """Return the text in at most `room` columns, marked with an ellipsis where something is missing."""
+    if columns(text) <= room:
+        return text
+    kept = text[:room]
+    while columns(kept) > room - 1:
+        kept = kept[:-1]
+    return kept + "…"
+
+
+def _cell(text: str, room: int) -> str:
+    found = cut(text, room)
+    return found + " " * (room - columns(found))
 
 
 def ago(stamp: str | None) -> str:
-    """Return how long ago an ISO 8601 time was, such as `4m`; `never` for None."""
+    """Return how long ago an ISO 8601 time was, such as `4m ago`; `never` for None."""
     if not stamp:
         return "never"
     seconds = (datetime.now(UTC) - datetime.fromisoformat(stamp)).total_seconds()
@@ -110,10 +175,13 @@ def clock(stamp: str | None) -> str:
 
 def percent(fraction: float | None) -> str:
     """Return a fraction 0-1 as `4.9 %`; `no data` for None."""
-    return (
-        "no data"
-        if fraction is None
-        else f"{fraction * 100:.2g} %"
-        if fraction < 0.1
-        else f"{fraction * 100:.0f} %"
-    )
+    if fraction is None:
+        return "no data"
+    return f"{fraction * 100:.2g} %" if fraction < 0.1 else f"{fraction * 100:.0f} %"
+
+
+def number(value: float | None, unit: str = "") -> str:
+    """Return three significant digits and the unit; `no data` for None."""
+    if value is None:
+        return "no data"
+    return f"{value:.0f}{unit}" if value >= 100 else f"{value:.3g}{unit}"

@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
-from staycalm.cli import output
+from staycalm.cli import exits, output
+from staycalm.cli.busy import busy
+from staycalm.cli.command import command, local
 from staycalm.client.api import Api
 
 DATA = click.option(
@@ -17,33 +19,34 @@ DATA = click.option(
 )
 
 
-def _become(module: str, *arguments: str) -> None:
+def become(module: str, *arguments: str) -> None:
     """This process is now `python -m MODULE`: signals reach it, and its exit code is ours."""
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", module, *arguments])
 
 
-@click.command(epilog="Example: SC_SERVER_PORT=8080 sc up --data ./data")
+@local(example="SC_SERVER_PORT=8080 sc up --data ./data", codes=(exits.REFUSED,))
 @DATA
 @click.option("--settings", type=click.Path(path_type=Path), help="Settings file (default: DATA/staycalm.toml).")
 def up(data: Path | None, settings: Path | None) -> None:
     """Run the server: back up and migrate the database, then serve until stopped."""
     arguments = ["--data", str(data)] if data else []
-    _become("staycalm.app", "up", *arguments, *(["--settings", str(settings)] if settings else []))
+    become("staycalm.app", "up", *arguments, *(["--settings", str(settings)] if settings else []))
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def demo(arguments: tuple[str, ...]) -> None:
     """Show the whole loop with real parts in about three minutes."""
-    _become("staycalm.demo", *arguments)
+    become("staycalm.demo", *arguments)
 
 
-@output.command(epilog="Example: sc backup --output staycalm.tar.gz")
+@command(example="sc backup --output staycalm.tar.gz", timeout_s=3600.0)
 @click.option("--output", "to", type=click.Path(path_type=Path), help="Also copy the backup here.")
 def backup(api: Api, as_json: bool, to: Path | None) -> None:
     """Back the database up while the server runs; the backup is verified by restoring it."""
-    made: dict[str, Any] = api.post("/api/v1/backups")
+    with busy("Backing up and verifying"):
+        made: dict[str, Any] = api.post("/api/v1/backups")
     if to is not None:
         to.write_bytes(api.get_bytes(f"/api/v1/backups/{made['name']}"))
         to.chmod(0o600)
@@ -53,11 +56,11 @@ def backup(api: Api, as_json: bool, to: Path | None) -> None:
     click.echo(f"{made['rows']} rows, {made['size'] / 1e6:.1f} MB, verified: {to or made['file']}")
 
 
-@click.command(epilog="Example: sc restore staycalm.tar.gz --data ./new-data")
+@local(example="sc restore staycalm.tar.gz --data ./new-data", codes=(exits.REFUSED,))
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @DATA
 @click.option("--settings", type=click.Path(path_type=Path), help="Settings file that names the database.")
 def restore(file: Path, data: Path | None, settings: Path | None) -> None:
     """Restore a backup into an empty data directory or database; the server must not run."""
     arguments = ["--data", str(data)] if data else []
-    _become("staycalm.app", "restore", str(file), *arguments, *(["--settings", str(settings)] if settings else []))
+    become("staycalm.app", "restore", str(file), *arguments, *(["--settings", str(settings)] if settings else []))

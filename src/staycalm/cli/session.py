@@ -10,11 +10,12 @@ from typing import Any
 import click
 
 from staycalm.cli import output
+from staycalm.cli.command import REMOTE, command, local
 from staycalm.client.api import Api
 from staycalm.client.connection import Connection, login_file
 
 
-@click.command(epilog="Example: sc login https://staycalm.example.org --handle ada")
+@local(example="sc login https://staycalm.example.org --handle ada", codes=REMOTE)
 @click.argument("server")
 @click.option("--handle", prompt="Handle", help="Your handle.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
@@ -39,7 +40,7 @@ def _save(content: dict[str, str]) -> None:
     temporary.replace(file)
 
 
-@click.command()
+@local(example="sc logout")
 def logout() -> None:
     """Forget the token that `sc login` kept."""
     file = login_file(os.environ)
@@ -48,7 +49,7 @@ def logout() -> None:
     click.echo("Signed out." if was_there else "Nobody was signed in here.")
 
 
-@output.command(epilog="Example: sc whoami --json")
+@command(example="sc whoami --json")
 def whoami(api: Api, as_json: bool) -> None:
     """Show who you are to the server, your roles, and what they allow now."""
     me: dict[str, Any] = api.get("/api/v1/whoami")

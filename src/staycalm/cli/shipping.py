@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from staycalm.cli.busy import busy
 from staycalm.client.api import Api, ApiError, segment
 from staycalm.core.errors import PortError
 from staycalm.packing import file_digest, pack_directory
@@ -47,8 +48,9 @@ def _ship(api: Api, path: Path) -> str:
                 digest, _ = file_digest(file)
             return _send(api, path, digest)
         with tempfile.NamedTemporaryFile(prefix="sc-artifact-", suffix=".tar") as packed:
-            pack_directory(path, packed)
-            packed.flush()
+            with busy(f"Packing {path}"):
+                pack_directory(path, packed)
+                packed.flush()
             with open(packed.name, "rb") as file:
                 digest, _ = file_digest(file)
             return _send(api, Path(packed.name), digest)
@@ -64,5 +66,6 @@ def _send(api: Api, file: Path, digest: str) -> str:
     except ApiError as error:
         if error.status != 404:
             raise
-        api.upload("/api/v1/releases/artifacts", file, digest=digest)
+        with busy(f"Sending {file.stat().st_size / 1e6:.1f} MB"):
+            api.upload("/api/v1/releases/artifacts", file, digest=digest)
     return digest

@@ -30,7 +30,11 @@ class ApiError(Exception):
 
 
 class Unreachable(Exception):
-    """Nothing answers at the server's address, or the connection broke."""
+    """Nothing answers at the server's address, or the connection broke, or it is no StayCalm server."""
+
+    def __init__(self, message: str, next_step: str = "") -> None:
+        super().__init__(message)
+        self.next_step = next_step
 
 
 class Api:
@@ -40,8 +44,16 @@ class Api:
         self.connection = connection
         self._timeout_s = timeout_s
         self._parts = urlsplit(connection.url)
-        if self._parts.scheme not in ("http", "https") or not self._parts.hostname:
-            raise Unreachable(f"{connection.url} is not an http:// or https:// address.")
+        if not _is_address(connection.url):
+            raise Unreachable(
+                f"{connection.url} (from {connection.origin}) is not an http:// or https:// address",
+                "Write it like https://staycalm.example.org.",
+            )
+        token = connection.token or ""
+        if not token.isascii() or not token.isprintable() or " " in token:
+            raise Unreachable(
+                f"the token for {connection.url} holds blanks or control characters", "Get a new one: `sc login`."
+            )
 
     def get(self, path: str, **query: Any) -> Any:
         return self._json("GET", path, query)
@@ -64,12 +76,21 @@ class Api:
         with self._call("GET", path, query) as response:
             return response.read()
 
+    def get_any_status(self, path: str) -> Any:
+        """Return the decoded answer also when its status tells of trouble, as `/health` has it."""
+        try:
+            return self.get(path)
+        except ApiError as error:
+            if not error.problem:
+                raise
+            return error.problem
+
     def upload(self, path: str, file: Path, **query: Any) -> Any:
         """The file's bytes are sent as they are read; returns the decoded answer."""
         with file.open("rb") as source:
             headers = {"Content-Type": "application/octet-stream", "Content-Length": str(file.stat().st_size)}
             with self._call("PUT", path, query, source, headers) as response:
-                return _decode(response.read())
+                return self._decode(response.read())
 
     def lines(self, path: str, **query: Any) -> Iterator[str]:
         """Yield the lines of a stream that stays open (NDJSON or server-sent events)."""
@@ -81,7 +102,7 @@ class Api:
         content = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"} if content is not None else {}
         with self._call(method, path, query, content, headers) as response:
-            return _decode(response.read())
+            return self._decode(response.read())
 
     @contextmanager
     def _call(
@@ -108,11 +129,21 @@ class Api:
             yield response
         except (OSError, http.client.HTTPException) as error:
             raise Unreachable(
-                f"The server at {self.connection.url} (from {self.connection.origin}) does not answer: "
-                f"{error or type(error).__name__}. Is it running? `sc up` starts one here."
+                f"the server at {self.connection.url} (from {self.connection.origin}) does not answer: "
+                f"{_why(error)}",
+                "Is it running? `sc up` starts one here; --server or SC_SERVER names another.",
             ) from None
         finally:
             link.close()
+
+    def _decode(self, raw: bytes) -> Any:
+        try:
+            return json.loads(raw) if raw else None
+        except ValueError:
+            raise Unreachable(
+                f"what answers at {self.connection.url} (from {self.connection.origin}) is not StayCalm's API",
+                "Check the address: --server, SC_SERVER or `sc login`.",
+            ) from None
 
     def _open(self, timeout_s: float) -> http.client.HTTPConnection:
         host, port = self._parts.hostname or "", self._parts.port
@@ -126,8 +157,18 @@ def segment(text: str) -> str:
     return quote(text, safe="")
 
 
-def _decode(raw: bytes) -> Any:
-    return json.loads(raw) if raw else None
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return str(getattr(error, "strerror", None) or error or type(error).__name__)
 
 
 def _problem(raw: bytes) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 
 class NoServer(Exception):
-    """No server is known; the message says how to name one."""
+    """No server is known; `next_step` says how to name one."""
+
+    next_step = "Start one with `sc up`, or name one with --server, SC_SERVER or `sc login`."
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,4 @@ def find_connection(
         except OSError:
             local = None
         return Connection(announced["url"], given or local, f"data directory {folder}")
-    raise NoServer(
-        "No StayCalm server is known. Start one with `sc up`, or name one with --server, SC_SERVER or `sc login`."
-    )
+    raise NoServer("no StayCalm server is known")

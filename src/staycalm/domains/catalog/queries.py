@@ -32,8 +32,14 @@ def get_service(tx: ReadTx, name: str, *, even_removed: bool = False) -> Service
     """Return the service; raises NotFound."""
     service = find_service(tx, name, even_removed=even_removed)
     if service is None:
-        known = ", ".join(each.name for each in list_services(tx)[:20]) or "none yet"
-        raise NotFound("no-service", f"there is no service {name!r}", next_step=f"Services: {known}.")
+        known = [each.name for each in list_services(tx)]
+        raise NotFound(
+            "no-service",
+            f"there is no service {name!r}",
+            next_step=f"Services: {', '.join(known[:20]) or 'none yet'}.",
+            asked=name[:100],
+            known=known[:200],
+        )
     return service
 
 
@@ -53,8 +59,14 @@ def get_environment(tx: ReadTx, name: str) -> Environment:
     """Return the environment; raises NotFound."""
     environment = find_environment(tx, name)
     if environment is None:
-        known = ", ".join(each.name for each in list_environments(tx)[:20]) or "none yet"
-        raise NotFound("no-environment", f"there is no environment {name!r}", next_step=f"Environments: {known}.")
+        known = [each.name for each in list_environments(tx)]
+        raise NotFound(
+            "no-environment",
+            f"there is no environment {name!r}",
+            next_step=f"Environments: {', '.join(known[:20]) or 'none yet'}.",
+            asked=name[:100],
+            known=known[:200],
+        )
     return environment
 
 

@@ -1,0 +1,69 @@
+"""How a command is declared: its connection, its help with an example, its exit codes."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from staycalm.cli import exits
+from staycalm.client.api import Api
+from staycalm.client.connection import find_connection
+
+SERVER = click.option(
+    "--server", metavar="URL", help="Server to talk to (else SC_SERVER, `sc login`, local data)."
+)
+TOKEN = click.option("--token", metavar="TOKEN", help="Token to use (else SC_TOKEN).")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+COMMON = (exits.OK, exits.USAGE)
+REMOTE = (exits.REFUSED, exits.UNREACHABLE, exits.NOT_FOUND, exits.NOT_ALLOWED, exits.CONFLICT)
+
+
+class Command(click.Command):
+    """A command whose help ends with an example and its exit codes."""
+
+    def __init__(self, *args: Any, example: str = "", codes: tuple[int, ...] = (), **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.example = example
+        self.codes = tuple(sorted({*COMMON, *codes}))
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if self.example:
+            formatter.write_paragraph()
+            formatter.write(f"Example:\n  {self.example}\n")
+        formatter.write_paragraph()
+        formatter.write("Exit codes:\n")
+        for code in self.codes:
+            formatter.write(f"  {code:<3} {exits.MEANINGS[code]}\n")
+
+
+def local(example: str = "", *, codes: tuple[int, ...] = (), **named: Any) -> Callable[..., click.Command]:
+    """Declare a command that needs no server."""
+    declare: Callable[..., click.Command] = click.command(cls=Command, example=example, codes=codes, **named)
+    return declare
+
+
+def command(
+    example: str = "", *, codes: tuple[int, ...] = (), timeout_s: float = 30.0, **named: Any
+) -> Callable[[Callable[..., Any]], click.Command]:
+    """Declare a command that talks to the server: it has --server, --token, --json, and gets `api`, `as_json`."""
+
+    def decorate(function: Callable[..., Any]) -> click.Command:
+        def run(server: str | None, token: str | None, as_json: bool, **rest: Any) -> Any:
+            given = click.get_current_context().find_root().params
+            found = find_connection(server or given.get("server"), token or given.get("token"), os.environ)
+            return function(Api(found, timeout_s=timeout_s), as_json, **rest)
+
+        wrapped: Callable[..., Any] = functools.wraps(function)(run)
+        for option in (JSON, TOKEN, SERVER):
+            wrapped = option(wrapped)
+        name = named.pop("name", function.__name__.replace("_", "-"))
+        declare: Callable[..., click.Command] = click.command(
+            name, cls=Command, example=example, codes=(*REMOTE, *codes), **named
+        )
+        return declare(wrapped)
+
+    return decorate
