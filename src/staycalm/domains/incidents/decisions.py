@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -119,3 +120,8 @@ def post_mortem_kind(priority: Priority, *, had_rollback: bool) -> PostMortemKin
 def post_mortem_due_at(ended_at: datetime, *, within_s: float) -> datetime:
     """Return when the post-mortem of an incident that ended at `ended_at` is due (SOP §5.3: 48 hours)."""
     return ended_at + timedelta(seconds=within_s)
+
+
+def headline(reason: str) -> str:
+    """Return the first statement of a reason, for a title that fits a lock screen."""
+    return re.split(r" \(|[,;]", reason, maxsplit=1)[0]

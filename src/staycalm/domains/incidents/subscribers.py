@@ -38,7 +38,7 @@ def declare_for_rollback(tx: Tx, recorded: Recorded[DeploymentRolledBack], *, se
     declared = join_or_open(
         tx,
         SYSTEM,
-        _rollback_cause(recorded, f"{event.service} rolled back: {event.reason}"),
+        _rollback_cause(recorded, f"{event.service} rolled back: {headline(event.reason)}"),
         priority=priority,
         service=event.service,
         environment=event.environment,
@@ -71,7 +71,7 @@ def declare_for_failed_rollback(
             f"rollback-failed/{event.subject}",
             "rollback-failed",
             event.subject,
-            f"{event.service}: the rollback failed: {event.reason}",
+            f"{event.service}: the rollback failed: {headline(event.reason)}",
             recorded.at,
         ),
         priority="P1",
