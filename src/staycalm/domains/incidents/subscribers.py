@@ -13,7 +13,7 @@ from staycalm.domains.alerts.events import AlertRaised, AlertResolved
 from staycalm.domains.deployments.events import DeploymentRolledBack, RollbackFailed
 from staycalm.domains.incidents.causes.queries import NewCause, find_known, open_alert_causes
 from staycalm.domains.incidents.causes.service import Declared, end_cause, end_impact, join_or_open
-from staycalm.domains.incidents.decisions import impact_began_at, least_urgent, pages, rollback_priority
+from staycalm.domains.incidents.decisions import headline, impact_began_at, least_urgent, pages, rollback_priority
 from staycalm.domains.incidents.queries import find_open_for, get_incident
 from staycalm.domains.incidents.service import add_note, take
 from staycalm.domains.incidents.settings import IncidentsSettings
