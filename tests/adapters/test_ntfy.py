@@ -72,6 +72,16 @@ def test_the_message_goes_to_the_topic_below_the_servers_path() -> None:
     assert request.path == "/push/calm-bob-7f3a"
 
 
+def test_a_topic_may_be_written_with_the_servers_address() -> None:
+    async def story() -> str:
+        async with running(path="/push/") as server:
+            await server.channel.send(f"http://127.0.0.1:{server.port}/push/calm-bob-7f3a", PAGE)
+            ((request, _),) = server.requests
+            return str(request.path)
+
+    assert asyncio.run(story()) == "/push/calm-bob-7f3a"
+
+
 def test_the_token_is_sent_and_never_told() -> None:
     ((request, _),) = publish(PAGE, token="tk_very-secret").requests
     assert request.headers["Authorization"] == "Bearer tk_very-secret"

@@ -125,5 +125,7 @@ def _channels(settings: Settings, database: Database) -> dict[str, Channel]:
 
 
 def _command_names(tx: ReadTx, placement: Placement) -> Mapping[str, str]:
+    """Return the placement's commands by role: the file writes `set_weight`, the adapters `set-weight`."""
     config = find_placement(tx, placement)
-    return config.exec_commands if config is not None else {}
+    named = config.exec_commands if config is not None else {}
+    return {operation.replace("_", "-"): name for operation, name in named.items()}

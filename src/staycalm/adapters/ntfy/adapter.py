@@ -26,7 +26,7 @@ _TAG = {"P0": "rotating_light", "P1": "warning"}
 
 
 class NtfyChannel:
-    """Channel to phones. The address is a topic; whoever knows it can read it, so make it long.
+    """Channel to phones. The address is a topic, alone or behind the server's address; whoever knows it can read it, so make it long.
 
     408, 425, 429, 5xx, a lost connection and a time-out may be tried again; other refusals are final.
     """
@@ -47,8 +47,8 @@ class NtfyChannel:
         self._timeout_s = settings.timeout_s
 
     def check_address(self, address: str) -> str:
-        """Return the topic; raises InvalidSpec when it is none."""
-        topic = address.strip(" ")
+        """Return the topic, of an address of the configured server too; raises InvalidSpec when it is none."""
+        topic = address.strip(" ").removeprefix(f"{str(self._server).rstrip('/')}/")
         if not _TOPIC.match(topic):
             raise InvalidSpec(
                 f"{one_line(address, 80)!r} is not an ntfy topic; use 1 to 64 letters, digits, - and _"

@@ -22,7 +22,8 @@ SERVICE_KINDS: tuple[ServiceKind, ...] = ("service", "worker", "static")
 TARGETS: tuple[TargetKind, ...] = ("process", "exec")
 ROUTERS: tuple[RouterKind, ...] = ("envoy", "exec", "none")
 EXEC_OPERATIONS = (
-    "prepare", "start", "status", "scale", "stop", "remove", "logs", "set_weight", "read_weight",
+    "prepare", "start", "status", "scale", "stop", "remove", "list", "logs",
+    "set_weight", "read_weight", "ensure", "remove_route", "samples",
 )  # fmt: skip
 DEFAULT_STRATEGY = "sop"
 DEFAULT_WARM_FOR_S = 3600.0
