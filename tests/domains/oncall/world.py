@@ -53,7 +53,7 @@ escalation_policies:
       - {page: secondary of platform, wait: 5m}
       - {page: person carol, wait: 10m}
 """
-ALICE, BOB = (Actor("person", handle, handle.title()) for handle in ("alice", "bob"))
+ALICE, BOB, CAROL = (Actor("person", handle, handle.title()) for handle in ("alice", "bob", "carol"))
 
 
 class World:
