@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from staycalm.core.machine import reachable
-from staycalm.domains.monitoring.machine import OUTCOMES, PHASES, TABLE, Condition, Outcome, Phase, Transition, step
+from staycalm.domains.monitoring.machine import (
+    OUTCOMES,
+    PHASES,
+    TABLE,
+    Condition,
+    Outcome,
+    Phase,
+    Transition,
+    step,
+)
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LETTERS = {"b": "breach", "c": "clear", "n": "no_data", "s": "stale", "i": "insufficient", "e": "error"}

@@ -68,6 +68,11 @@ class Condition:
         """Return True while an alert is justified."""
         return self.phase in ("firing", "keeping")
 
+    @property
+    def is_breaching(self) -> bool:
+        """Return True while an alert is justified or may soon be."""
+        return self.phase != "inactive"
+
 
 def step(
     condition: Condition,

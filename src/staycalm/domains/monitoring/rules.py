@@ -30,7 +30,7 @@ class Rule:
     `keep_firing_for_s` after it last held. Traffic rules need `min_requests` in the window to fire.
     Empty `services` or `environments` means every one. `query` is for signal "query" alone; {service}
     and {environment} in it are replaced. `on_no_data` "fire" takes absence for the condition itself.
-    Of one `family`, a less urgent rule does not start to fire on a placement where a more urgent one does.
+    Of one `family`, a less urgent rule does not start to fire while a more urgent one fires or is pending.
     """
 
     name: str

@@ -121,11 +121,6 @@ def _covered_s(samples: Sequence[Counts]) -> float:
     return max(by_slot.values(), default=0.0)
 
 
-def latest_at(moments: Iterable[datetime]) -> datetime | None:
-    """Return the latest moment, None when there is none."""
-    return max(moments, default=None)
-
-
 def saturation(
     limits: CapacityLimits, *, cpu_cores: float | None, memory_bytes: int | None, requests_per_s: float | None
 ) -> float | None:

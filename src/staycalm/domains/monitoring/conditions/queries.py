@@ -29,10 +29,20 @@ class Standing:
     priority: Priority
 
 
+# These run with every look, so each is built once.
+_RULES = sa.select(rules.c.body).order_by(rules.c.name).limit(RULES_LIMIT)
+_OF_PLACEMENT = (
+    sa.select(conditions)
+    .where(
+        conditions.c.service == sa.bindparam("service"), conditions.c.environment == sa.bindparam("environment")
+    )
+    .limit(CONDITIONS_LIMIT)
+)
+
+
 def declared_rules(tx: ReadTx) -> tuple[Rule, ...]:
     """Return the rules that the file declares, by name."""
-    rows = tx.rows(sa.select(rules.c.body).order_by(rules.c.name).limit(RULES_LIMIT))
-    return tuple(msgspec.convert(row.body, Rule, strict=False) for row in rows)
+    return tuple(msgspec.convert(row.body, Rule, strict=False) for row in tx.execute(_RULES))
 
 
 def all_rules(tx: ReadTx) -> tuple[Rule, ...]:
@@ -49,12 +59,8 @@ def _standing(row: sa.Row[Any]) -> Standing:
 
 def standings_of(tx: ReadTx, placement: Placement) -> dict[str, Standing]:
     """Return where every rule that was ever looked at stands on the placement, by rule."""
-    statement = (
-        sa.select(conditions)
-        .where(conditions.c.service == placement.service, conditions.c.environment == placement.environment)
-        .limit(CONDITIONS_LIMIT)
-    )
-    return {row.rule: _standing(row) for row in tx.rows(statement)}
+    place = {"service": placement.service, "environment": placement.environment}
+    return {row.rule: _standing(row) for row in tx.execute(_OF_PLACEMENT, place)}
 
 
 def list_standings(tx: ReadTx, *, limit: int = CONDITIONS_LIMIT) -> tuple[Standing, ...]:

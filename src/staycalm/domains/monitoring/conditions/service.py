@@ -37,11 +37,11 @@ def evaluate(
 ) -> None:
     """Every rule stands where its outcome puts it; each transition is in the log, once.
 
-    The most urgent rules come first, so that less urgent ones of their family know whether they fire.
+    The most urgent rules come first, so that less urgent ones of their family wait for them.
     """
     standings = queries.standings_of(tx, config.placement)
     by_name = {rule.name: rule for rule in in_force}
-    firing = {name for name, s in standings.items() if s.condition.is_firing and name in by_name}
+    urgent = {name for name, s in standings.items() if s.condition.is_breaching and name in by_name}
     for rule, outcome in sorted(outcomes, key=lambda pair: pair[0].priority):
         before = standings[rule.name].condition if rule.name in standings else Condition()
         after, happened = step(
@@ -51,12 +51,12 @@ def evaluate(
             for_s=rule.for_s,
             keep_firing_for_s=rule.keep_firing_for_s,
             absence_fires=rule.on_no_data == "fire",
-            is_outranked=any(outranks(by_name[name], rule) for name in firing),
+            is_outranked=any(outranks(by_name[name], rule) for name in urgent),
         )
-        if after.is_firing:
-            firing.add(rule.name)
+        if after.is_breaching:
+            urgent.add(rule.name)
         else:
-            firing.discard(rule.name)
+            urgent.discard(rule.name)
         if not _is_worth_writing(before, after, is_new=rule.name not in standings):
             continue
         priority = (

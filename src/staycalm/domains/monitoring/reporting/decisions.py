@@ -60,19 +60,21 @@ def look_finding(name: str, seen: ProbeResult, service: str, environment: str) -
     return Finding(name, "ok" if seen.ok else "failed", f"{seen.detail} ({took})", service, environment)
 
 
-def instances_finding(seen: RevisionStatus, wanted: int, digest: str, service: str, environment: str) -> Finding:
+def instances_finding(
+    name: str, seen: RevisionStatus, wanted: int, digest: str, service: str, environment: str
+) -> Finding:
     """Return what really runs, compared with what is meant to run, by digest."""
     ready = sum(instance.readiness == "ready" for instance in seen.instances)
     words = f"{ready} of {wanted} ready"
     if seen.digest is not None and seen.digest != digest:
         words += f"; runs {seen.digest[:19]} instead of {digest[:19]}"
-        return Finding("instances", "failed", words, service, environment)
+        return Finding(name, "failed", words, service, environment)
     if seen.digest is None:
         words += "; what runs cannot be told by digest"
     restarts = sum(instance.restarts for instance in seen.instances)
     if restarts:
         words += f"; {restarts} restarts"
-    return Finding("instances", "ok" if ready >= wanted else "failed", words, service, environment)
+    return Finding(name, "ok" if ready >= wanted else "failed", words, service, environment)
 
 
 def edge_findings(seen: Sequence[EdgeObservation], service: str, environment: str) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""Tables of health reports and of their parts."""
+"""Tables of health reports and of their parts. When each is due is a watch."""
 
 from __future__ import annotations
 
@@ -18,23 +18,17 @@ reports = sa.Table(
     sa.Column("finished_at", Utc),
     sa.Column("ok", sa.Boolean),
     sa.Column("findings", Json),
-    sa.Column("due_at", Utc),
     sa.Index("ix_health_reports_finished", "finished_at"),
 )
-_waiting = reports.c.due_at.isnot(None)
-sa.Index("ix_health_reports_due", reports.c.due_at, sqlite_where=_waiting, postgresql_where=_waiting)
+_open = reports.c.finished_at.is_(None)
+sa.Index("ix_health_reports_open", reports.c.is_on_demand, sqlite_where=_open, postgresql_where=_open)
 
 checks = sa.Table(
     "health_checks",
     metadata,
-    sa.Column("id", sa.String(200), primary_key=True),
-    sa.Column("report_id", sa.String(36), nullable=False),
-    sa.Column("service", sa.String(63), nullable=False),
-    sa.Column("environment", sa.String(63), nullable=False),
-    sa.Column("needs_edge", sa.Boolean, nullable=False),
+    sa.Column("report_id", sa.String(36), primary_key=True),
+    sa.Column("service", sa.String(63), primary_key=True),
+    sa.Column("environment", sa.String(63), primary_key=True),
+    # NULL until the check is made.
     sa.Column("findings", Json),
-    sa.Column("due_at", Utc),
-    sa.Index("ix_health_checks_report", "report_id"),
 )
-_open = checks.c.due_at.isnot(None)
-sa.Index("ix_health_checks_due", checks.c.needs_edge, checks.c.due_at, sqlite_where=_open, postgresql_where=_open)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -14,6 +13,8 @@ from staycalm.domains.monitoring.reporting.model import checks, reports
 from staycalm.kit.database import ReadTx
 from staycalm.ports.probes import Finding
 
+CHECKS_LIMIT = 5001
+
 
 def report_of(row: sa.Row[Any]) -> HealthReport:
     """Return the report a row holds."""
@@ -23,12 +24,18 @@ def report_of(row: sa.Row[Any]) -> HealthReport:
     )
 
 
+def find_report(tx: ReadTx, id: str) -> HealthReport | None:
+    """Return the report, or None."""
+    row = tx.one_or_none(sa.select(reports).where(reports.c.id == id))
+    return None if row is None else report_of(row)
+
+
 def get_report(tx: ReadTx, id: str) -> HealthReport:
     """Return the report; raises NotFound."""
-    row = tx.one_or_none(sa.select(reports).where(reports.c.id == id))
-    if row is None:
+    found = find_report(tx, id)
+    if found is None:
         raise NotFound("no-report", f"there is no health report {id[:60]}")
-    return report_of(row)
+    return found
 
 
 def find_latest(tx: ReadTx) -> HealthReport | None:
@@ -43,48 +50,47 @@ def find_latest(tx: ReadTx) -> HealthReport | None:
     return None if row is None else report_of(row)
 
 
-def due_reports(tx: ReadTx, limit: int) -> list[str]:
-    """Return reports to begin, or to end at their deadline."""
-    statement = sa.select(reports.c.id).where(reports.c.due_at <= tx.now).order_by(reports.c.due_at).limit(limit)
-    return [row.id for row in tx.rows(statement)]
-
-
-def next_report(tx: ReadTx) -> datetime | None:
-    """Return when a report begins or reaches its deadline next."""
-    statement = sa.select(reports.c.due_at).where(reports.c.due_at.isnot(None)).order_by(reports.c.due_at).limit(1)
-    due: datetime | None = tx.scalar(statement)
-    return due
-
-
-def due_checks(tx: ReadTx, limit: int, *, needs_edge: bool) -> list[str]:
-    """Return checks to make."""
+def find_open(tx: ReadTx, *, is_on_demand: bool) -> HealthReport | None:
+    """Return a report that has not begun yet, or None."""
     statement = (
-        sa.select(checks.c.id)
-        .where(checks.c.needs_edge.is_(needs_edge), checks.c.due_at <= tx.now)
-        .order_by(checks.c.due_at)
-        .limit(limit)
-    )
-    return [row.id for row in tx.rows(statement)]
-
-
-def next_check(tx: ReadTx, *, needs_edge: bool) -> datetime | None:
-    """Return when a check has to be made next."""
-    statement = (
-        sa.select(checks.c.due_at)
-        .where(checks.c.needs_edge.is_(needs_edge), checks.c.due_at.isnot(None))
-        .order_by(checks.c.due_at)
+        sa.select(reports)
+        .where(
+            reports.c.finished_at.is_(None),
+            reports.c.is_on_demand.is_(is_on_demand),
+            reports.c.state == "waiting",
+        )
         .limit(1)
     )
-    due: datetime | None = tx.scalar(statement)
-    return due
+    row = tx.one_or_none(statement)
+    return None if row is None else report_of(row)
 
 
-def find_check(tx: ReadTx, id: str) -> sa.Row[Any] | None:
-    """Return the row of an open check, or None."""
-    return tx.one_or_none(sa.select(checks).where(checks.c.id == id, checks.c.due_at.isnot(None)))
+def is_scheduled(tx: ReadTx) -> bool:
+    """Return True when a report that nobody asked for waits or runs."""
+    statement = (
+        sa.select(reports.c.id).where(reports.c.finished_at.is_(None), reports.c.is_on_demand.is_(False)).limit(1)
+    )
+    return tx.scalar(statement) is not None
 
 
 def checks_of(tx: ReadTx, report_id: str) -> list[sa.Row[Any]]:
-    """Return the report's checks in their order."""
-    statement = sa.select(checks).where(checks.c.report_id == report_id).order_by(checks.c.id).limit(5001)
+    """Return the report's checks, that of StayCalm itself first."""
+    statement = (
+        sa.select(checks)
+        .where(checks.c.report_id == report_id)
+        .order_by(checks.c.service, checks.c.environment)
+        .limit(CHECKS_LIMIT)
+    )
     return list(tx.rows(statement))
+
+
+def has_open_check(tx: ReadTx, report_id: str) -> bool:
+    """Return True while a check of the report is not made."""
+    statement = (
+        sa.select(checks.c.service).where(checks.c.report_id == report_id, _is_open(checks.c.findings)).limit(1)
+    )
+    return tx.scalar(statement) is not None
+
+
+def _is_open(column: sa.Column[Any]) -> sa.ColumnElement[bool]:
+    return column.is_(sa.null())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,19 +25,49 @@ LONGEST_WINDOW_S = 30 * 86400.0
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The rows of a window, and where the last measurement of each kind ends whatever the window."""
+    """The rows of a window; `latest_at` is where the last one ends, also when that is before the window."""
 
-    counts: tuple[Counts, ...]
-    usage: tuple[Usage, ...]
-    counts_at: datetime | None
-    usage_at: datetime | None
+    counts: tuple[Counts, ...] = ()
+    usage: tuple[Usage, ...] = ()
+    latest_at: datetime | None = None
 
     def signals(self, *, now: datetime, window_s: float) -> Signals:
-        """Return the golden signals of the part of the window that is `window_s` long and ends now."""
+        """Return the golden signals of the part of the window that is `window_s` long and ends now.
+
+        A sample over a longer time, as after a pause, tells of the past and says nothing about now.
+        """
         since = now - timedelta(seconds=window_s)
-        counts = [c for c in self.counts if c.at > since]
+        counts = [c for c in self.counts if c.at > since and c.seconds <= max(window_s, DEFAULT_WINDOW_S)]
         used = [u for u in self.usage if u.at > since]
         return golden_signals(counts, used, now=now, window_s=window_s)
+
+
+def _between(table: sa.Table) -> sa.Select[Any]:
+    return (
+        sa.select(table)
+        .where(
+            table.c.service == sa.bindparam("service"),
+            table.c.environment == sa.bindparam("environment"),
+            table.c.at > sa.bindparam("since"),
+            table.c.at <= sa.bindparam("until"),
+        )
+        .order_by(table.c.at)
+        .limit(ROWS_LIMIT)
+    )
+
+
+def _latest(table: sa.Table) -> sa.Select[Any]:
+    return (
+        sa.select(table.c.at)
+        .where(table.c.service == sa.bindparam("service"), table.c.environment == sa.bindparam("environment"))
+        .order_by(table.c.at.desc())
+        .limit(1)
+    )
+
+
+# These run with every look, so each is built once.
+_BETWEEN = {table: _between(table) for table in (samples, minutes, usage, usage_minutes)}
+_LATEST = {table: _latest(table) for table in (samples, usage)}
 
 
 def pack_buckets(buckets: Buckets) -> list[list[float | int | None]]:
@@ -74,14 +104,7 @@ def counts_between(
 ) -> list[Counts]:
     """Return the rows with since < at <= until, oldest first; minutes are given with their end as `at`."""
     length_s = 60.0 if table is minutes else 0.0
-    shift = timedelta(seconds=length_s)
-    statement = (
-        sa.select(table)
-        .where(_is_of(table, placement), table.c.at > since - shift, table.c.at <= until - shift)
-        .order_by(table.c.at)
-        .limit(ROWS_LIMIT)
-    )
-    return [_counts(row, length_s) for row in tx.rows(statement)]
+    return [_counts(row, length_s) for row in _rows(tx, table, placement, since, until, length_s)]
 
 
 def usage_between(
@@ -89,38 +112,42 @@ def usage_between(
 ) -> list[Usage]:
     """Return the rows with since < at <= until, oldest first; minutes are given with their end as `at`."""
     length_s = 60.0 if table is usage_minutes else 0.0
+    return [_usage(row, length_s) for row in _rows(tx, table, placement, since, until, length_s)]
+
+
+def _rows(
+    tx: ReadTx, table: sa.Table, placement: Placement, since: datetime, until: datetime, length_s: float
+) -> Iterable[sa.Row[Any]]:
     shift = timedelta(seconds=length_s)
-    statement = (
-        sa.select(table)
-        .where(_is_of(table, placement), table.c.at > since - shift, table.c.at <= until - shift)
-        .order_by(table.c.at)
-        .limit(ROWS_LIMIT)
-    )
-    return [_usage(row, length_s) for row in tx.rows(statement)]
+    place = {"service": placement.service, "environment": placement.environment}
+    return tx.execute(_BETWEEN[table], {**place, "since": since - shift, "until": until - shift})
 
 
-def _is_of(table: sa.Table, placement: Placement) -> sa.ColumnElement[bool]:
-    return sa.and_(table.c.service == placement.service, table.c.environment == placement.environment)
-
-
-def latest_at(tx: ReadTx, table: sa.Table, placement: Placement) -> datetime | None:
-    """Return the time of the last row of the placement, None when there is none."""
-    statement = sa.select(table.c.at).where(_is_of(table, placement)).order_by(table.c.at.desc()).limit(1)
-    found: datetime | None = tx.scalar(statement)
+def _latest_at(tx: ReadTx, table: sa.Table, placement: Placement) -> datetime | None:
+    place = {"service": placement.service, "environment": placement.environment}
+    found: datetime | None = tx.execute(_LATEST[table], place).scalar()
     return found
 
 
+def traffic_window(tx: ReadTx, placement: Placement, window_s: float, *, slot: str | None = None) -> Window:
+    """Return what was counted in the last `window_s` seconds; of one slot where one is given."""
+    counts = counts_between(tx, placement, tx.now - timedelta(seconds=window_s), tx.now)
+    latest_at = counts[-1].at if counts else _latest_at(tx, samples, placement)
+    return Window(counts=tuple(c for c in counts if slot is None or c.slot == slot), latest_at=latest_at)
+
+
+def usage_window(tx: ReadTx, placement: Placement, window_s: float) -> Window:
+    """Return what was used in the last `window_s` seconds."""
+    used = usage_between(tx, placement, tx.now - timedelta(seconds=window_s), tx.now)
+    return Window(usage=tuple(used), latest_at=used[-1].at if used else _latest_at(tx, usage, placement))
+
+
 def window(tx: ReadTx, placement: Placement, window_s: float, *, slot: str | None = None) -> Window:
-    """Return the last `window_s` seconds of 5-second rows; of one slot where one is given."""
-    since = tx.now - timedelta(seconds=window_s)
-    counts = counts_between(tx, placement, since, tx.now)
-    used = usage_between(tx, placement, since, tx.now)
-    return Window(
-        tuple(c for c in counts if slot is None or c.slot == slot),
-        tuple(used),
-        counts[-1].at if counts else latest_at(tx, samples, placement),
-        used[-1].at if used else latest_at(tx, usage, placement),
-    )
+    """Return what was counted and used in the last `window_s` seconds."""
+    counted = traffic_window(tx, placement, window_s, slot=slot)
+    used = usage_window(tx, placement, window_s)
+    ends = [each.latest_at for each in (counted, used) if each.latest_at is not None]
+    return Window(counted.counts, used.usage, max(ends, default=None))
 
 
 def points(tx: ReadTx, placement: Placement, window_s: float) -> list[Signals]:

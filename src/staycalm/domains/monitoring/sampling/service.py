@@ -64,13 +64,15 @@ def _usage_values(placement: Placement, used: Usage, at: datetime) -> dict[str, 
     }
 
 
-def roll_up(tx: Tx, placement: Placement, *, since: datetime | None) -> datetime:
+def roll_up(tx: Tx, placement: Placement, *, since: datetime | None, keep_samples_s: float) -> datetime:
     """Every whole minute since then has its rows; returns the end of the last one, `since` of the next call.
 
-    A minute holds what ended within it: start < at <= start + 60 s.
+    A minute holds what ended within it: start < at <= start + 60 s. What is older than samples are kept is
+    not looked for.
     """
-    end = tx.now - timedelta(seconds=tx.now.timestamp() % 60)
-    start = since or end - timedelta(minutes=2)
+    end = _whole_minute(tx.now)
+    oldest = _whole_minute(tx.now - timedelta(seconds=keep_samples_s))
+    start = max(since, oldest) if since is not None else end - timedelta(minutes=2)
     end = min(end, start + timedelta(minutes=MINUTES_AT_ONCE))
     by_minute: dict[tuple[datetime, str], list[Counts]] = {}
     for each in queries.counts_between(tx, placement, start, end):
@@ -85,9 +87,12 @@ def roll_up(tx: Tx, placement: Placement, *, since: datetime | None) -> datetime
     return max(start, end)
 
 
+def _whole_minute(at: datetime) -> datetime:
+    return at.replace(second=0, microsecond=0)
+
+
 def _minute_of(at: datetime) -> datetime:
-    before = at - timedelta(microseconds=1)
-    return before.replace(second=0, microsecond=0)
+    return _whole_minute(at - timedelta(microseconds=1))
 
 
 def _merged(found: list[Counts]) -> Counts:

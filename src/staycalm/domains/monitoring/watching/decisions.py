@@ -14,8 +14,22 @@ from staycalm.domains.catalog.public import PlacementConfig, ProbeConfig
 from staycalm.domains.monitoring.rules import Rule
 from staycalm.ports.probes import Probe
 
-Kind = Literal["probe", "instances", "traffic", "counters", "integrity", "query", "roll_up", "sync", "prune"]
+Kind = Literal[
+    "probe",
+    "instances",
+    "traffic",
+    "counters",
+    "integrity",
+    "query",
+    "roll_up",
+    "sync",
+    "prune",
+    "report",
+    "check",
+]
 
+# Rows of these kinds come and go with health reports, whatever the catalog says.
+PASSING: tuple[Kind, ...] = ("report", "check")
 LIVENESS = "liveness"
 INSTANCES_LIMIT = 3
 ROLL_UP_INTERVAL_S = 60.0

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from staycalm.core.placement import Placement
+from staycalm.domains.catalog.public import PlacementConfig
 from staycalm.domains.monitoring.outside import Outside
+from staycalm.domains.monitoring.watching.queries import Watch
 from staycalm.kit.reconcile import Effect
 from staycalm.ports.deploy import RevisionSpec, RevisionStatus
 from staycalm.ports.errors import OutsideUnavailable
@@ -17,31 +18,34 @@ from staycalm.ports.traffic import Samples
 
 
 @dataclass(frozen=True, kw_only=True)
-class LookAt(Effect):
+class Looking(Effect):
+    """A look at something of a placement, which is declared as `config` says."""
+
+    watch: Watch
+    config: PlacementConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookAt(Looking):
     """Probe one thing."""
 
     probe: Probe
 
 
 @dataclass(frozen=True, kw_only=True)
-class LookAtInstances(Effect):
+class LookAtInstances(Looking):
     """Ask the target for what runs of the revision that serves."""
 
-    target: str
     spec: RevisionSpec
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReadTraffic(Effect):
-    """Read the proxy's counters since the cursor."""
-
-    router: str
-    placement: Placement
-    cursor: str | None
+class ReadTraffic(Looking):
+    """Read the proxy's counters since the watch's cursor."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ask(Effect):
+class Ask(Looking):
     """Ask a metric source; `expressions` by a name that `settle` knows."""
 
     source: str
@@ -53,14 +57,14 @@ Answers = Mapping[str, Reading]
 Seen = ProbeResult | RevisionStatus | Samples | Answers
 
 
-async def carry_out(outside: Outside, effect: Effect) -> Seen:
+async def carry_out(outside: Outside, effect: Looking) -> Seen:
     """Return what was seen; raises PortError."""
     if isinstance(effect, LookAt):
         return await outside.prober.look(effect.probe)
     if isinstance(effect, LookAtInstances):
-        return await outside.target(effect.target).status(effect.spec)
+        return await outside.target(effect.config.target).status(effect.spec)
     if isinstance(effect, ReadTraffic):
-        return await outside.router(effect.router).samples(effect.placement, effect.cursor)
+        return await outside.router(effect.config.router).samples(effect.config.placement, effect.watch.cursor)
     assert isinstance(effect, Ask), f"nobody looks at {effect.key}"
     source = outside.sources.get(effect.source)
     if source is None:

@@ -1,4 +1,4 @@
-"""Reading watches."""
+"""Reading watches. These run many times a second, so each statement is built once."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import sqlalchemy as sa
 
 from staycalm.core.placement import Placement
 from staycalm.domains.monitoring.decisions import Look
-from staycalm.domains.monitoring.watching.decisions import SYNC, Kind
+from staycalm.domains.monitoring.watching.decisions import PASSING, SYNC, Kind
 from staycalm.domains.monitoring.watching.model import watches
 from staycalm.kit.database import ReadTx
 
 ALL_LIMIT = 20_000
-PLACEMENT_LIMIT = 200
+PLACEMENT_LIMIT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,34 @@ class Watch:
         )
 
 
+_BY_KEY = sa.select(watches).where(watches.c.key == sa.bindparam("key"))
+_BY_PLACEMENT = (
+    sa.select(watches)
+    .where(
+        watches.c.service == sa.bindparam("service"),
+        watches.c.environment == sa.bindparam("environment"),
+        watches.c.kind.in_(sa.bindparam("kinds", expanding=True)),
+    )
+    .order_by(watches.c.key)
+    .limit(PLACEMENT_LIMIT)
+)
+_LASTING = sa.select(watches).where(watches.c.kind.not_in(PASSING)).limit(ALL_LIMIT)
+_DUE = {
+    needs_edge: sa.select(watches.c.key)
+    .where(watches.c.needs_edge.is_(needs_edge), watches.c.due_at <= sa.bindparam("now"))
+    .order_by(watches.c.due_at)
+    .limit(sa.bindparam("many"))
+    for needs_edge in (True, False)
+}
+_NEXT = {
+    needs_edge: sa.select(watches.c.due_at)
+    .where(watches.c.needs_edge.is_(needs_edge))
+    .order_by(watches.c.due_at)
+    .limit(1)
+    for needs_edge in (True, False)
+}
+
+
 def _watch(row: sa.Row[Any]) -> Watch:
     return Watch(
         key=row.key,
@@ -65,51 +93,30 @@ def _watch(row: sa.Row[Any]) -> Watch:
 
 def find_watch(tx: ReadTx, key: str) -> Watch | None:
     """Return the watch, or None."""
-    row = tx.one_or_none(sa.select(watches).where(watches.c.key == key))
+    row = tx.execute(_BY_KEY, {"key": key}).first()
     return None if row is None else _watch(row)
 
 
 def watches_of(tx: ReadTx, placement: Placement, *kinds: Kind) -> tuple[Watch, ...]:
-    """Return the placement's watches of these kinds (all without any), by key."""
-    statement = (
-        sa.select(watches)
-        .where(watches.c.service == placement.service, watches.c.environment == placement.environment)
-        .order_by(watches.c.key)
-        .limit(PLACEMENT_LIMIT)
-    )
-    if kinds:
-        statement = statement.where(watches.c.kind.in_(kinds))
-    return tuple(_watch(row) for row in tx.rows(statement))
+    """Return the placement's watches of these kinds, by key."""
+    sought = {"service": placement.service, "environment": placement.environment, "kinds": list(kinds)}
+    return tuple(_watch(row) for row in tx.execute(_BY_PLACEMENT, sought))
 
 
 def list_watches(tx: ReadTx) -> tuple[Watch, ...]:
-    """Return every watch there is."""
-    return tuple(_watch(row) for row in tx.rows(sa.select(watches).limit(ALL_LIMIT)))
+    """Return every watch that lasts."""
+    return tuple(_watch(row) for row in tx.execute(_LASTING))
 
 
 def due_keys(tx: ReadTx, limit: int, *, needs_edge: bool) -> list[str]:
     """Return what has to be looked at now, the most overdue first; before anything is watched, the sync."""
-    statement = (
-        sa.select(watches.c.key)
-        .where(watches.c.needs_edge.is_(needs_edge), watches.c.due_at <= tx.now)
-        .order_by(watches.c.due_at)
-        .limit(limit)
-    )
-    keys = [row.key for row in tx.rows(statement)]
-    if not keys and not needs_edge and _first_due(tx, needs_edge) is None:
+    keys = [row.key for row in tx.execute(_DUE[needs_edge], {"now": tx.now, "many": limit})]
+    if not keys and not needs_edge and tx.execute(_NEXT[False]).scalar() is None:
         return [SYNC.key]
     return keys
 
 
 def next_due(tx: ReadTx, *, needs_edge: bool) -> datetime | None:
     """Return when something has to be looked at next."""
-    due = _first_due(tx, needs_edge)
+    due: datetime | None = tx.execute(_NEXT[needs_edge]).scalar()
     return tx.now if due is None and not needs_edge else due
-
-
-def _first_due(tx: ReadTx, needs_edge: bool) -> datetime | None:
-    statement = (
-        sa.select(watches.c.due_at).where(watches.c.needs_edge.is_(needs_edge)).order_by(watches.c.due_at).limit(1)
-    )
-    due: datetime | None = tx.scalar(statement)
-    return due

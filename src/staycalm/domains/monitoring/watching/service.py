@@ -41,17 +41,11 @@ def sync(tx: Tx, rules: tuple[Rule, ...], *, settings: MonitoringSettings) -> tu
         tx.execute(watches.delete().where(watches.c.key == key))
     for key, each in wanted.items():
         if key not in known:
-            tx.insert_or_ignore(watches, _fresh(tx, each), on=["key"])
+            add(tx, each, after_s=first_due_after_s(each))
         elif (known[key].interval_s, known[key].down_after) != (each.interval_s, each.limit):
-            tx.execute(
-                watches.update()
-                .where(watches.c.key == key)
-                .values(
-                    interval_s=each.interval_s,
-                    down_after=each.limit,
-                    due_at=min(known[key].due_at, tx.now + timedelta(seconds=each.interval_s)),
-                )
-            )
+            due_at = min(known[key].due_at, tx.now + timedelta(seconds=each.interval_s))
+            values = {"interval_s": each.interval_s, "down_after": each.limit, "due_at": due_at}
+            tx.execute(watches.update().where(watches.c.key == key).values(values))
     _set_edges(tx, wanted.values())
     return tuple(config.placement for config in configs)
 
@@ -67,8 +61,9 @@ def _set_edges(tx: Tx, wanted: Iterable[Wanted]) -> None:
             )
 
 
-def _fresh(tx: Tx, wanted: Wanted) -> dict[str, Any]:
-    return {
+def add(tx: Tx, wanted: Wanted, *, after_s: float = 0.0) -> bool:
+    """The thing is watched, first after `after_s` seconds; returns False when it was watched already."""
+    values = {
         "key": wanted.key,
         "kind": wanted.kind,
         "service": wanted.placement.service if wanted.placement else "",
@@ -77,38 +72,45 @@ def _fresh(tx: Tx, wanted: Wanted) -> dict[str, Any]:
         "needs_edge": wanted.needs_edge,
         "interval_s": wanted.interval_s,
         "down_after": wanted.limit,
-        "due_at": tx.now + timedelta(seconds=first_due_after_s(wanted)),
+        "due_at": tx.now + timedelta(seconds=after_s),
         "failures": 0,
         "detail": "",
     }
+    return tx.insert_or_ignore(watches, values, on=["key"])
 
 
-def moved_on(tx: Tx, watch: Watch, **values: Any) -> None:
-    """The watch holds `values` and is due at its next beat."""
+def remove(tx: Tx, unwanted: Iterable[Wanted]) -> None:
+    """These are not watched any more."""
+    for each in unwanted:
+        tx.execute(watches.delete().where(watches.c.key == each.key))
+
+
+def moved_on(tx: Tx, watch: Watch, **values: Any) -> bool:
+    """The watch holds `values` and is due at its next beat; returns False when it is not watched any more."""
     late_s = (tx.now - watch.due_at).total_seconds()
-    due_at = tx.now + timedelta(seconds=next_due_after_s(watch.interval_s, late_s))
-    tx.execute(watches.update().where(watches.c.key == watch.key).values(due_at=due_at, **values))
+    values["due_at"] = tx.now + timedelta(seconds=next_due_after_s(watch.interval_s, late_s))
+    return tx.guarded_update(watches.update().where(watches.c.key == watch.key).values(values)) > 0
 
 
 def put_off(tx: Tx, watch: Watch, delay_s: float, **values: Any) -> None:
     """The watch is due after `delay_s` seconds; what was seen before is stale by then and says so."""
-    due_at = tx.now + timedelta(seconds=delay_s)
-    tx.execute(watches.update().where(watches.c.key == watch.key).values(due_at=due_at, **values))
+    put_off_key(tx, watch.key, delay_s, **values)
 
 
-def seen(tx: Tx, watch: Watch, *, ok: bool, detail: str, took_s: float | None) -> None:
+def put_off_key(tx: Tx, key: str, delay_s: float, **values: Any) -> None:
+    """What is watched under this key is due after `delay_s` seconds."""
+    values["due_at"] = tx.now + timedelta(seconds=delay_s)
+    tx.execute(watches.update().where(watches.c.key == key).values(values))
+
+
+def seen(tx: Tx, watch: Watch, *, ok: bool, detail: str, took_s: float | None) -> bool:
     """What was seen is recorded: failures count up in a row, one success ends the row."""
-    values = {
-        "failures": 0 if ok else watch.failures + 1,
-        "detail": detail[:500],
-        "took_s": took_s,
-        "seen_at": tx.now,
-    }
-    moved_on(tx, watch, **values)
+    failures = 0 if ok else watch.failures + 1
+    return moved_on(tx, watch, failures=failures, detail=detail[:500], took_s=took_s, seen_at=tx.now, body=None)
 
 
 def wake(tx: Tx, placement: Placement) -> None:
-    """Everything of the placement is looked at now, because what runs there has changed."""
+    """What depends on what runs in the placement is looked at now."""
     tx.execute(
         watches.update()
         .where(
@@ -123,5 +125,5 @@ def wake(tx: Tx, placement: Placement) -> None:
 
 def wake_sync(tx: Tx) -> None:
     """What is watched is compared with the catalog now."""
-    if not tx.insert_or_ignore(watches, {**_fresh(tx, SYNC), "due_at": tx.now}, on=["key"]):
-        tx.execute(watches.update().where(watches.c.key == SYNC.key).values(due_at=tx.now))
+    if not add(tx, SYNC):
+        put_off_key(tx, SYNC.key, 0.0)

@@ -17,6 +17,7 @@ from staycalm.domains.monitoring.settings import MonitoringSettings
 from staycalm.domains.monitoring.signals import Counts, Usage, saturation
 from staycalm.domains.monitoring.watching import service
 from staycalm.domains.monitoring.watching.counting import SATURATION, counts_since, cumulative
+from staycalm.domains.monitoring.watching.decisions import Kind
 from staycalm.domains.monitoring.watching.queries import Watch, watches_of
 from staycalm.kit.database import ReadTx, Tx
 from staycalm.ports.deploy import RevisionStatus
@@ -32,53 +33,51 @@ SIGNALS_OF = {
     "counters": TRAFFIC_SIGNALS | {"saturation"},
     "integrity": frozenset({"integrity_failed"}),
 }
-
 # A target that cannot tell what runs is left out of the question whether the service is down.
 NOT_TOLD = {"cannot_tell": True}
 
 
-def settle_look(tx: Tx, watch: Watch, seen: ProbeResult | PortError) -> None:
+def settle_look(tx: Tx, watch: Watch, seen: ProbeResult | PortError) -> bool:
     """A probe's answer counts; a look that could not be made proves nothing and goes stale."""
     if isinstance(seen, PortError):
-        service.moved_on(tx, watch, detail=f"could not look: {seen}"[:500])
-    else:
-        service.seen(tx, watch, ok=seen.ok, detail=seen.detail, took_s=seen.took_s)
+        return service.moved_on(tx, watch, detail=f"could not look: {seen}"[:500])
+    return service.seen(tx, watch, ok=seen.ok, detail=seen.detail, took_s=seen.took_s)
 
 
-def settle_instances(tx: Tx, watch: Watch, config: PlacementConfig, seen: RevisionStatus | PortError) -> None:
+def settle_instances(tx: Tx, watch: Watch, config: PlacementConfig, seen: RevisionStatus | PortError) -> bool:
     """The revision that serves is down when not one instance is ready; what it uses is kept."""
     if isinstance(seen, PortError):
         body = NOT_TOLD if isinstance(seen, Unsupported) else None
-        service.moved_on(tx, watch, detail=f"could not look: {seen}"[:500], body=body)
-        return
+        return service.moved_on(tx, watch, detail=f"could not look: {seen}"[:500], body=body)
     ready = sum(instance.readiness == "ready" for instance in seen.instances)
     unknown = sum(instance.readiness == "unknown" for instance in seen.instances)
     detail = f"{ready} of {config.instances} instances ready"
     if not ready and unknown:
-        service.moved_on(tx, watch, detail=f"{detail}, {unknown} unknown")
-        return
-    service.seen(tx, watch, ok=ready > 0, detail=detail, took_s=None)
+        return service.moved_on(tx, watch, detail=f"{detail}, {unknown} unknown")
     record_usage(tx, config.placement, _used(tx, config, seen))
+    return service.seen(tx, watch, ok=ready > 0, detail=detail, took_s=None)
 
 
 def _used(tx: Tx, config: PlacementConfig, seen: RevisionStatus) -> Usage:
     cpu = [i.cpu_fraction for i in seen.instances if i.cpu_fraction is not None]
     memory = [i.memory_bytes for i in seen.instances if i.memory_bytes is not None]
-    rate = sampling.window(tx, config.placement, WINDOW_S).signals(now=tx.now, window_s=WINDOW_S).request_rate
+    rate = None
+    if config.capacity.requests_per_s:
+        measured = sampling.traffic_window(tx, config.placement, WINDOW_S)
+        rate = measured.signals(now=tx.now, window_s=WINDOW_S).request_rate
     cpu_cores, memory_bytes = (sum(cpu) if cpu else None), (sum(memory) if memory else None)
     full = saturation(config.capacity, cpu_cores=cpu_cores, memory_bytes=memory_bytes, requests_per_s=rate)
     return Usage(tx.now, full, cpu_cores, memory_bytes)
 
 
-def settle_traffic(tx: Tx, watch: Watch, seen: Samples | PortError) -> None:
+def settle_traffic(tx: Tx, watch: Watch, seen: Samples | PortError) -> bool:
     """What was counted since the cursor is kept; the first look only takes the cursor."""
     if isinstance(seen, PortError):
-        service.moved_on(tx, watch, detail=f"could not read the counters: {seen}"[:500])
-        return
+        return service.moved_on(tx, watch, detail=f"could not read the counters: {seen}"[:500])
     if watch.cursor is not None and seen.seconds > 0:
         record_counts(tx, watch.placement, [_counts(tx, slot, seen) for slot in seen.slots])
     detail = "the proxy restarted; what it counted before it died is unknown" if seen.was_reset else ""
-    service.moved_on(tx, watch, cursor=seen.cursor, seen_at=tx.now, detail=detail)
+    return service.moved_on(tx, watch, cursor=seen.cursor, seen_at=tx.now, detail=detail)
 
 
 def _counts(tx: Tx, slot: str, seen: Samples) -> Counts:
@@ -97,18 +96,17 @@ def _counts(tx: Tx, slot: str, seen: Samples) -> Counts:
     )
 
 
-def settle_counters(tx: Tx, watch: Watch, seen: Mapping[str, Reading] | PortError) -> None:
+def settle_counters(tx: Tx, watch: Watch, seen: Mapping[str, Reading] | PortError) -> bool:
     """Counters of a metric source become what happened since the last look."""
     if isinstance(seen, PortError):
-        service.moved_on(tx, watch, detail=f"could not ask: {seen}"[:500])
-        return
+        return service.moved_on(tx, watch, detail=f"could not ask: {seen}"[:500])
     read = cumulative(seen)
     record_counts(tx, watch.placement, counts_since(watch.body, read, since=watch.seen_at, now=tx.now))
     full = seen.get(SATURATION)
     if full is not None and full.value is not None:
         record_usage(tx, watch.placement, Usage(tx.now, full.value))
     problems = [f"{name}: {reading.detail}" for name, reading in seen.items() if reading.kind != "value"]
-    service.moved_on(tx, watch, body=dict(read), seen_at=tx.now, detail="; ".join(problems)[:500])
+    return service.moved_on(tx, watch, body=dict(read), seen_at=tx.now, detail="; ".join(problems)[:500])
 
 
 def settle_query(
@@ -123,8 +121,8 @@ def settle_query(
     in_force = conditions.all_rules(tx)
     rule = next((r for r in in_force if r.name == watch.name and r.signal == "query"), None)
     reading = Reading("error", detail=str(seen)) if isinstance(seen, PortError) else seen["value"]
-    service.moved_on(tx, watch, seen_at=tx.now, detail=reading.detail[:500])
-    if rule is not None and rule.applies_to(watch.placement):
+    is_watched = service.moved_on(tx, watch, seen_at=tx.now, detail=reading.detail[:500])
+    if is_watched and rule is not None and rule.applies_to(watch.placement):
         evaluate(tx, config, [(rule, judge_reading(rule, reading))], in_force, settings=settings)
 
 
@@ -140,18 +138,34 @@ def evaluate_rules(
 
 def outcomes(tx: ReadTx, placement: Placement, rules: Sequence[Rule]) -> list[tuple[Rule, Outcome]]:
     """Return what the latest measurements mean to each rule; PromQL rules are left out."""
-    longest_s = max((rule.window_s for rule in rules), default=WINDOW_S)
-    measured = sampling.window(tx, placement, longest_s)
-    probes = [w.look for w in watches_of(tx, placement, "probe", "instances") if w.body != NOT_TOLD]
-    integrity = [w.look for w in watches_of(tx, placement, "integrity")]
-    found = []
-    for rule in rules:
-        if rule.signal == "probes_down":
-            found.append((rule, judge_looks(rule, probes, now=tx.now)))
-        elif rule.signal == "integrity_failed":
-            found.append((rule, judge_looks(rule, integrity, now=tx.now)))
-        elif rule.signal != "query":
-            signals = measured.signals(now=tx.now, window_s=rule.window_s)
-            latest = measured.usage_at if rule.signal == "saturation" else measured.counts_at
-            found.append((rule, judge_signals(rule, signals, latest_at=latest, now=tx.now)))
+    found: list[tuple[Rule, Outcome]] = []
+    found += _judged_looks(tx, placement, [r for r in rules if r.signal == "probes_down"], "probe", "instances")
+    found += _judged_looks(tx, placement, [r for r in rules if r.signal == "integrity_failed"], "integrity")
+    on_traffic = [r for r in rules if r.signal in TRAFFIC_SIGNALS]
+    if on_traffic:
+        found += _judged_window(tx, on_traffic, sampling.traffic_window(tx, placement, _longest_s(on_traffic)))
+    on_usage = [r for r in rules if r.signal == "saturation"]
+    if on_usage:
+        found += _judged_window(tx, on_usage, sampling.usage_window(tx, placement, _longest_s(on_usage)))
     return found
+
+
+def _longest_s(rules: Sequence[Rule]) -> float:
+    return max(rule.window_s for rule in rules)
+
+
+def _judged_looks(
+    tx: ReadTx, placement: Placement, rules: Sequence[Rule], *kinds: Kind
+) -> list[tuple[Rule, Outcome]]:
+    if not rules:
+        return []
+    looks = [watch.look for watch in watches_of(tx, placement, *kinds) if watch.body != NOT_TOLD]
+    return [(rule, judge_looks(rule, looks, now=tx.now)) for rule in rules]
+
+
+def _judged_window(tx: ReadTx, rules: Sequence[Rule], measured: sampling.Window) -> list[tuple[Rule, Outcome]]:
+    by_length = {s: measured.signals(now=tx.now, window_s=s) for s in {rule.window_s for rule in rules}}
+    return [
+        (rule, judge_signals(rule, by_length[rule.window_s], latest_at=measured.latest_at, now=tx.now))
+        for rule in rules
+    ]
