@@ -26,7 +26,9 @@ _TAG = {"P0": "rotating_light", "P1": "warning"}
 
 
 class NtfyChannel:
-    """Channel to phones. The address is a topic, alone or behind the server's address; whoever knows it can read it, so make it long.
+    """Channel to phones. The address is a topic, alone or behind the server's address.
+
+    Whoever knows a topic can read it, so make it long.
 
     408, 425, 429, 5xx, a lost connection and a time-out may be tried again; other refusals are final.
     """
