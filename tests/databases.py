@@ -123,7 +123,7 @@ def _empty(name: str) -> None:
             connection.exec_driver_sql(f'DROP TABLE "{extra}" CASCADE')
         connection.exec_driver_sql("; ".join(f'DELETE FROM "{t.name}"' for t in reversed(metadata.sorted_tables)))
         connection.exec_driver_sql(
-            "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, 1, false)"
+            "SELECT setval((quote_ident(schemaname) || '.' || quote_ident(sequencename))::regclass, 1, false)"
             " FROM pg_sequences WHERE last_value IS NOT NULL"
         )
 
