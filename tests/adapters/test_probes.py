@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -12,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from staycalm.adapters.probes import LocalProber
+from staycalm.adapters.probes import LocalHost, LocalProber
 from staycalm.kit.clock import SystemClock
+from staycalm.kit.database import Database
+from staycalm.kit.ids import Ids
 from staycalm.ports.probes import Probe, ProbeResult
 
 
@@ -207,3 +210,81 @@ def _ends(pid: int) -> bool:
             return True
         threading.Event().wait(0.02)
     return False
+
+
+@pytest.fixture
+def orders(tmp_path: Path) -> str:
+    file = tmp_path / "orders.db"
+    with sqlite3.connect(file) as connection:
+        connection.execute("CREATE TABLE orders (id INTEGER, customer TEXT)")
+        connection.executemany("INSERT INTO orders VALUES (?, ?)", [(1, "ada"), (2, None), (3, None)])
+    return f"sqlite:///{file}"
+
+
+@pytest.mark.parametrize(
+    ("sql", "ok", "detail"),
+    [
+        ("SELECT * FROM orders WHERE id > 9", True, "no row"),
+        ("SELECT * FROM orders WHERE customer IS NULL", False, "2 rows where there must be none"),
+        ("SELECT * FROM nowhere", False, "the database says: no such table: nowhere"),
+        ("SELECT", False, "the database says: "),
+        ("DELETE FROM orders", False, "the database says: attempt to write a readonly database"),
+    ],
+)
+def test_an_sql_probe_is_well_when_no_row_comes_back(orders: str, sql: str, ok: bool, detail: str) -> None:
+    seen = looked(Probe("sql", orders, sql=sql))
+    assert seen.ok is ok
+    assert seen.detail.startswith(detail)
+
+
+def test_an_sql_probe_that_takes_too_long_is_ended(orders: str) -> None:
+    endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n WHERE x < 0"
+    seen = looked(Probe("sql", orders, sql=endless, timeout_s=0.5))
+    assert not seen.ok
+    assert seen.detail in ("no answer within 0.5 s", "the database says: interrupted")
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("sqlite:////nowhere/at/all.db", "unable to open database file"),
+        ("mysql://root:hunter2@db/shop", "not one of sqlite or postgresql"),
+        ("hunter2", "not one of sqlite or postgresql"),
+        ("postgresql://shop:${env:SC_TEST_NOT_THERE}@db/shop", "not there"),
+        ("postgresql://shop:${file:/nowhere/hunter2}@db/shop", "not there"),
+        ("postgresql://shop:hunter2@127.0.0.1:1/shop", "the database says"),
+    ],
+)
+def test_an_sql_probe_that_cannot_be_asked_says_why_without_its_secret(url: str, words: str) -> None:
+    seen = looked(Probe("sql", url, sql="SELECT 1"))
+    assert not seen.ok
+    assert words in seen.detail
+    assert "hunter2" not in seen.detail
+
+
+@pytest.mark.postgres
+def test_an_sql_probe_asks_postgresql_read_only_and_within_its_time() -> None:
+    server = os.environ.get("SC_TEST_POSTGRES")
+    if server is None:
+        pytest.skip("needs PostgreSQL")
+    assert looked(Probe("sql", server, sql="SELECT 1 WHERE false")).detail == "no row"
+    assert looked(Probe("sql", server, sql="SELECT generate_series(1, 3)")).detail.startswith("3 rows")
+    assert "read-only" in looked(Probe("sql", server, sql="CREATE TABLE mine (x int)")).detail
+    slow = looked(Probe("sql", server, sql="SELECT pg_sleep(30)", timeout_s=1.0))
+    assert slow.detail in (
+        "no answer within 1 s",
+        "the database says: canceling statement due to statement timeout",
+    )
+
+
+def test_the_host_tells_of_its_version_database_and_disk(tmp_path: Path) -> None:
+    clock = SystemClock()
+    database = Database("sqlite://", clock, Ids(clock), inline=True)
+    try:
+        found = asyncio.run(LocalHost(database, tmp_path).findings())
+        assert [f.name for f in found] == ["StayCalm", "database", "disk"]
+        assert found[1].detail.startswith("SQLite answers in ")
+        lost = asyncio.run(LocalHost(database, tmp_path / "nowhere").findings())
+        assert lost[2].status == "unknown"
+    finally:
+        database.close()

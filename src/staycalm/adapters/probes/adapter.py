@@ -12,6 +12,7 @@ from pathlib import Path
 
 import aiohttp
 
+from staycalm.adapters.probes.sql import ask
 from staycalm.kit.clock import Clock
 from staycalm.ports.probes import Probe, ProbeResult
 
@@ -68,6 +69,10 @@ class LocalProber:
             return await self._http(probe)
         if probe.kind == "tcp":
             return await _tcp(probe.target)
+        if probe.kind == "sql":
+            return await asyncio.to_thread(
+                ask, probe.target, probe.sql, timeout_s=probe.timeout_s, clock=self._clock
+            )
         return await self._command(probe.command, probe.environment)
 
     async def _http(self, probe: Probe) -> tuple[bool, str]:
