@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import uvicorn
-import uvloop
 
 from staycalm.app.factory import Application, build
 from staycalm.app.settings import Settings
@@ -68,7 +67,9 @@ def _serve_on(directory: DataDirectory, settings: Settings, url: str) -> None:
         migrate.upgrade(database, backups=directory.folder("backups"), kept=settings.database.backups_kept)
         listening = _listen(settings.server.address, settings.server.port)
         application = build(settings, directory, database, clock, listening.getsockname()[1])
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        # Not uvloop: between fork and exec it runs Python in the child, which waits for ever when another
+        # thread is inside SQLite at that moment; and this process with it (docs/adr/0013).
+        with asyncio.Runner() as runner:
             runner.run(_run(application, settings, listening))
     finally:
         database.close()
