@@ -10,11 +10,10 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from staycalm import __version__
-from staycalm.domains.accounts.public import decide
+from staycalm.domains.accounts.public import ROLES, decide
 from staycalm.domains.alerts.intake.api import WEBHOOK_PATH, WEBHOOK_PERMISSION
 from staycalm.kit.http import Permission, permission_of
 
-ROLES = ("support", "developer", "devops", "on-call", "admin", "ci")
 DESCRIPTION = """\
 Everything `sc` and the web page do goes through this API.
 

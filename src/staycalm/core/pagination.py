@@ -28,6 +28,13 @@ def check_limit(limit: int) -> int:
     return limit
 
 
+def numbered(cursor: str) -> int:
+    """Return the number that a cursor of a numbered list holds; raises Invalid for anything else."""
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
+        raise Invalid("bad-cursor", f"{cursor[:40]!r} is not a cursor", next_step="Start without one.")
+    return int(cursor)
+
+
 def cut(rows: Sequence[T], limit: int, cursor_of: Callable[[T], str]) -> Page[T]:
     """Return the page of `rows`, which were read with LIMIT `limit` + 1."""
     if len(rows) > limit:

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute
 
-from staycalm.app.openapi import ROLES, permissions
+from staycalm.app.openapi import permissions
 from staycalm.app.reference.markdown import code, table
-from staycalm.domains.accounts.public import decide
+from staycalm.domains.accounts.public import RESOURCES, ROLES, decide
 
-RESOURCES = (
-    "logs", "metrics", "deploy", "config", "database", "secrets",
-    "incidents", "alerts", "oncall", "catalog", "people", "audit",
-)  # fmt: skip
 INTRODUCTION = """\
 # Access
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from staycalm.core.actor import Actor
 from staycalm.core.errors import Conflict, Invalid, NotFound
-from staycalm.core.pagination import Page, check_limit, cut
+from staycalm.core.pagination import Page, check_limit, cut, numbered
 from staycalm.core.placement import Placement
 from staycalm.domains.deployments.model import accumulators, deployments, history, placements, revisions
 from staycalm.domains.deployments.names import read_name
@@ -118,9 +118,7 @@ def list_deployments(
         if value is not None:
             query = query.where(column == value)
     if cursor is not None:
-        if not cursor.isdigit():
-            raise Invalid("bad-cursor", f"{cursor!r} is not a cursor", next_step="Start without one.")
-        query = query.where(c.number < int(cursor))
+        query = query.where(c.number < numbered(cursor))
     rows = [_deployment(row) for row in tx.rows(query)]
     return cut(rows, limit, lambda deployment: deployment.id.removeprefix("DEP-"))
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from staycalm.core.errors import Conflict, Invalid, NotFound
-from staycalm.core.pagination import Page, check_limit, cut
+from staycalm.core.errors import Conflict, NotFound
+from staycalm.core.pagination import Page, check_limit, cut, numbered
 from staycalm.domains.releases.decisions import read_name
 from staycalm.domains.releases.model import release_arrivals, releases
 from staycalm.kit.database import ReadTx
@@ -123,9 +123,7 @@ def list_releases(
     if service is not None:
         query = query.where(releases.c.service == service)
     if cursor is not None:
-        if not cursor.isdigit():
-            raise Invalid("bad-cursor", f"{cursor!r} is not a cursor", next_step="Start without one.")
-        query = query.where(releases.c.number < int(cursor))
+        query = query.where(releases.c.number < numbered(cursor))
     rows = [_release(row) for row in tx.rows(query)]
     return cut(rows, limit, lambda release: release.id.removeprefix("REL-"))
 
