@@ -9,16 +9,15 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from fastapi.routing import APIRoute
 from starlette.staticfiles import StaticFiles
 
 import staycalm
 from staycalm import __version__
 from staycalm.app import assembly, wiring
 from staycalm.app.edge import Edge
+from staycalm.app.openapi import new_api
 from staycalm.app.outside import Outside, connect
 from staycalm.app.settings import Settings
 from staycalm.app.watch_self import SelfWatch
@@ -75,14 +74,7 @@ class Application:
         return self._views
 
     def _asgi(self) -> FastAPI:
-        app = FastAPI(
-            title="StayCalm",
-            version=__version__,
-            openapi_url="/api/v1/openapi.json",
-            docs_url=None,
-            redoc_url=None,
-            generate_unique_id_function=operation_id,
-        )
+        app = new_api()
         app.state.database = self.database
         app.state.views = self.views
         app.state.live = self.live
@@ -143,11 +135,6 @@ def build(
     return Application(settings, directory, database, clock, port)
 
 
-def operation_id(route: APIRoute) -> str:
-    """Return a stable name for the OpenAPI document: tag and function."""
-    return f"{route.tags[0]}.{route.name}" if route.tags else route.name
-
-
 def template_folders() -> dict[str, Path]:
     """Return `domain -> templates folder` for every domain that has one, and `web`."""
     root = Path(str(files(staycalm)))
@@ -158,10 +145,4 @@ def template_folders() -> dict[str, Path]:
     return folders
 
 
-def openapi(app: Any) -> dict[str, Any]:
-    """Return the OpenAPI document of the API."""
-    document: dict[str, Any] = app.openapi()
-    return document
-
-
-__all__ = ["Application", "Outside", "build", "openapi"]
+__all__ = ["Application", "Outside", "build"]

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, StreamingResponse
 from pydantic import BaseModel
 
 from staycalm import __version__
@@ -82,14 +82,14 @@ def _touch(tx: ReadTx) -> int:
     return newest_seq(tx)
 
 
-@router.get("/health", dependencies=[public()])
+@router.get("/health", dependencies=[public()], response_model=HealthOut, responses={503: {"model": HealthOut}})
 async def health(request: Request) -> Response:
     """Return 200 while this process works, 503 with the reasons otherwise. Public: load balancers ask it."""
     found = await look(_application(request))
     return JSONResponse(found.model_dump(), status_code=200 if found.status == "ok" else 503)
 
 
-@router.get("/metrics", include_in_schema=False)
+@router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request, who: Annotated[Actor, allow("metrics", "read")]) -> Response:
     """Return StayCalm's own figures in the Prometheus text format."""
     application = _application(request)
@@ -132,7 +132,7 @@ async def make_backup(request: Request, who: Annotated[Actor, allow("database", 
     )
 
 
-@router.get("/api/v1/backups/{name}")
+@router.get("/api/v1/backups/{name}", response_class=FileResponse)
 async def get_backup(
     request: Request, who: Annotated[Actor, allow("database", "write")], name: str
 ) -> FileResponse:
