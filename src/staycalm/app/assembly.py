@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter
@@ -11,7 +10,6 @@ from fastapi import APIRouter
 from staycalm.app import system, wiring
 from staycalm.app.outside import Outside
 from staycalm.app.settings import Settings
-from staycalm.core.events import Event, Recorded
 from staycalm.domains.accounts import api as accounts_api
 from staycalm.domains.accounts import pages as accounts_pages
 from staycalm.domains.accounts.edge import AccountsEdge
@@ -20,22 +18,25 @@ from staycalm.domains.accounts.service import make_set_up_link
 from staycalm.domains.accounts.sign_in.local import ensure_local_token_file
 from staycalm.domains.accounts.sign_in.passwords import Passwords
 from staycalm.domains.alerts import api as alerts_api
+from staycalm.domains.alerts import pages as alerts_pages
 from staycalm.domains.alerts.edge import AlertsEdge
 from staycalm.domains.audit import api as audit_api
 from staycalm.domains.catalog import api as catalog_api
 from staycalm.domains.deployments import api as deployments_api
+from staycalm.domains.deployments import pages as deployments_pages
 from staycalm.domains.deployments.edge import DeploymentsEdge
 from staycalm.domains.incidents import api as incidents_api
+from staycalm.domains.incidents import pages as incidents_pages
 from staycalm.domains.incidents.edge import IncidentsEdge
 from staycalm.domains.oncall import api as oncall_api
+from staycalm.domains.oncall import calendar_pages as oncall_calendar_pages
 from staycalm.domains.oncall import pages as oncall_pages
 from staycalm.domains.oncall.public import record_server
 from staycalm.domains.releases import api as releases_api
 from staycalm.domains.releases.intake import Intake
 from staycalm.kit.database import Database
 from staycalm.kit.directory import DataDirectory
-from staycalm.kit.http import Views
-from staycalm.kit.live import Draw
+from staycalm.web import home
 
 
 def routers() -> list[APIRouter]:
@@ -51,7 +52,12 @@ def routers() -> list[APIRouter]:
         incidents_api.router,
         system.router,
         accounts_pages.page_router,
+        home.page_router,
+        deployments_pages.page_router,
+        alerts_pages.page_router,
+        incidents_pages.page_router,
         oncall_pages.page_router,
+        oncall_calendar_pages.page_router,
     ]
 
 
@@ -68,23 +74,6 @@ def fill_state(state: Any, settings: Settings, outside: Outside, database: Datab
     state.alerts = AlertsEdge(database, settings.alerts)
     state.incidents = IncidentsEdge(settings.incidents, outside.printer)
     state.channels = outside.channels
-
-
-def draws(database: Database, views: Views, settings: Settings) -> dict[str, Draw]:
-    """Return how each kind of live fragment is drawn."""
-    return {}
-
-
-def topics_touched_by(emitted: Sequence[Recorded[Event]]) -> tuple[str, ...]:
-    """Return the live topics that these events change."""
-    topics: set[str] = set()
-    for recorded in emitted:
-        event = recorded.event
-        topics.add("overview:all")
-        kind = event.subject.partition("-")[0]
-        if kind in ("DEP", "INC", "ALG"):
-            topics.add(f"{event.subject.partition('-')[0]}:{event.subject}")
-    return tuple(topics)
 
 
 async def first_start(

@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 import staycalm
 from staycalm import __version__
-from staycalm.app import assembly, wiring
+from staycalm.app import assembly, live_pages, system, wiring
 from staycalm.app.edge import Edge
 from staycalm.app.openapi import new_api
 from staycalm.app.outside import Outside, connect
@@ -62,7 +63,8 @@ class Application:
             uses_leases=not database.is_sqlite,
             has_edge=self.edge.is_held,
         )
-        self.live = LiveHub(assembly.draws(database, self.views, settings))
+        self.live = LiveHub(live_pages.draws(database, self.views, partial(system.look, self)))
+        self.pulse = live_pages.Pulse(database, self.live)
         database.commit_listeners.append(self._on_commit)
         self.self_watch = SelfWatch(self)
         self.asgi = SecurityHeaders(self._asgi())
@@ -79,6 +81,7 @@ class Application:
         app.state.views = self.views
         app.state.live = self.live
         app.state.application = self
+        app.state.own_health = partial(system.look, self)
         assembly.fill_state(app.state, self.settings, self.outside, self.database, self.url)
         install_problem_details(app)
         for router in assembly.routers():
@@ -97,7 +100,7 @@ class Application:
     def _on_commit(self, emitted: Sequence[Recorded[Event]]) -> None:
         for recorded in emitted:
             self.observability.events.labels(recorded.event.name).inc()
-        self.live.touch(*assembly.topics_touched_by(emitted))
+        self.live.touch(*live_pages.topics_touched_by(emitted))
 
     async def start(self) -> None:
         """The adapters are up, first-start secrets are printed, and the local `sc` can find the server."""
@@ -111,6 +114,7 @@ class Application:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.engine.run(stopping))
             group.create_task(self.live.run(stopping))
+            group.create_task(self.pulse.run(stopping))
             group.create_task(self.edge.keep(stopping))
             group.create_task(self.self_watch.run(stopping))
             if not self.database.is_sqlite:

@@ -11,6 +11,7 @@ from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Str
 from pydantic import BaseModel
 
 from staycalm import __version__
+from staycalm.app import live_pages
 from staycalm.core.actor import Actor
 from staycalm.core.errors import NotFound, Unavailable
 from staycalm.kit.database import ReadTx, backup
@@ -107,9 +108,9 @@ async def live(
     who: Annotated[Actor, allow("metrics", "read")],
     topic: Annotated[list[str], Query(max_length=8)],
 ) -> Response:
-    """Stream the fragments of the topics as they change (server-sent events)."""
+    """Stream the fragments of the topics as they change (server-sent events); each asks for what its page asks."""
     hub = _application(request).live
-    topics = hub.known(topic)
+    topics = hub.known(live_pages.allowed(topic, request.state.identity.roles))
     if not topics:
         raise NotFound("no-topic", "there is nothing live under this name")
     stream = hub.stream(topics, is_reconnect="last-event-id" in request.headers)

@@ -54,6 +54,10 @@ class LiveHub:
         """Return whether any open page shows the topic."""
         return any(topic in watcher.topics for watcher in self._watchers)
 
+    def watched(self) -> frozenset[str]:
+        """Return every topic that some open page shows."""
+        return frozenset().union(*(watcher.topics for watcher in self._watchers))
+
     def touch(self, *topics: str) -> None:
         """Every page that shows one of the topics will have it anew; callable from any thread."""
         if self._loop is not None and self._watchers and not self._loop.is_closed():

@@ -12,6 +12,19 @@
     document.body.classList.toggle("stale", tone === "lost");
   };
 
+  // What the reader opened stays open, and what has the focus keeps it; a form that is being filled in is left.
+  const reachable = "a, button, summary, [tabindex]";
+  const replace = (part, html) => {
+    const active = part.contains(document.activeElement) ? document.activeElement : null;
+    if (active && active.matches("input, select, textarea")) return;
+    const place = active ? [...part.querySelectorAll(reachable)].indexOf(active) : -1;
+    const open = [...part.querySelectorAll("details")].map((each) => each.open);
+    part.innerHTML = html;
+    part.querySelectorAll("details").forEach((each, n) => { if (open[n]) each.open = true; });
+    if (place >= 0) part.querySelectorAll(reachable)[place]?.focus({ preventScroll: true });
+    tick();
+  };
+
   if (topics.length) {
     const query = topics.map((topic) => "topic=" + encodeURIComponent(topic)).join("&");
     const source = new EventSource("/live?" + query);
@@ -20,7 +33,7 @@
     for (const topic of topics) {
       source.addEventListener(topic, (event) => {
         for (const part of document.querySelectorAll("[data-topic]")) {
-          if (part.dataset.topic === topic && !part.contains(document.activeElement)) part.innerHTML = event.data;
+          if (part.dataset.topic === topic) replace(part, event.data);
         }
       });
     }
@@ -40,11 +53,12 @@
     const text = found.slice(0, 2).join(" ");
     return ahead ? "in " + text : text + " ago";
   };
-  setInterval(() => {
-    for (const time of document.querySelectorAll("time[datetime]")) {
+  const tick = () => {
+    for (const time of document.querySelectorAll("time[datetime]:not([data-clock])")) {
       const at = new Date(time.getAttribute("datetime"));
       time.textContent = words((Date.now() - at) / 1000);
       if (!time.dataset.local) { time.dataset.local = "1"; time.title += " · " + at.toLocaleString(); }
     }
-  }, 1000);
+  };
+  setInterval(tick, 1000);
 })();
