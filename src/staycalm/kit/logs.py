@@ -46,5 +46,5 @@ def set_up_logs(level: str = "info") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("uvicorn.access", "aiosqlite", "mail.log", "alembic.runtime.plugins"):
+    for noisy in ("uvicorn.access", "aiosqlite", "mail.log", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -11,6 +11,20 @@ from sqlalchemy.pool import NullPool, StaticPool
 from staycalm.core.errors import Invalid
 
 POSTGRES_STATEMENT_TIMEOUT_MS = 30_000
+POSTGRES_OPTIONS = {
+    "statement_timeout": str(POSTGRES_STATEMENT_TIMEOUT_MS),
+    # A process that froze in the middle must not hold its row locks for ever.
+    "idle_in_transaction_session_timeout": str(POSTGRES_STATEMENT_TIMEOUT_MS),
+    "timezone": "UTC",
+}
+POSTGRES_LIVENESS = {
+    # A server that vanished without a word is noticed in about ten seconds; the kernel's default is two hours.
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 
 
 def is_sqlite(url: str) -> bool:
@@ -66,7 +80,7 @@ def open_postgres(url: str, *, pool_size: int) -> sa.Engine:
         pool_timeout=10,
         pool_pre_ping=True,
         connect_args={
-            "connect_timeout": 5,
-            "options": f"-c statement_timeout={POSTGRES_STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+            **POSTGRES_LIVENESS,
+            "options": " ".join(f"-c {name}={value}" for name, value in POSTGRES_OPTIONS.items()),
         },
     )

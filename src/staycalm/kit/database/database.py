@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -22,6 +24,13 @@ P = ParamSpec("P")
 R = TypeVar("R")
 CommitListener = Callable[[Sequence[Recorded[Event]]], None]
 DEADLOCK_CODES = ("40001", "40P01")
+LOST_RACE_CODE = "23505"
+ATTEMPTS = 4
+READERS = 4
+OUTAGES = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
+"""What says nothing about the statement: no answer, no disk, no free connection."""
+
+logger = logging.getLogger("staycalm.database")
 
 
 def no_subscriptions(_name: str) -> Sequence[tuple[str, int]]:
@@ -58,7 +67,7 @@ class Database:
             self._read_engine = self.engine if in_memory else open_sqlite(url, is_writer=False)
             self._readers = threading.local()
         else:
-            self.engine = self._read_engine = open_postgres(url, pool_size=threads + 4)
+            self.engine = self._read_engine = open_postgres(url, pool_size=threads + READERS + 2)
         self._writer: Executor
         self._reader: Executor
         if inline:
@@ -66,10 +75,10 @@ class Database:
             self._reader = InlineExecutor(lambda works: [self._answer(self._read_one, w) for w in works])
         elif self.is_sqlite:
             self._writer = WriterThread(self._write_batch)
-            self._reader = ThreadPool(self._read_one, 4, "database-reader")
+            self._reader = ThreadPool(self._read_one, READERS, "database-reader")
         else:
             self._writer = ThreadPool(self._write_one, threads, "database-writer")
-            self._reader = ThreadPool(self._read_one, 4, "database-reader")
+            self._reader = ThreadPool(self._read_one, READERS, "database-reader")
 
     @property
     def reading_engine(self) -> sa.Engine:
@@ -105,8 +114,8 @@ class Database:
                     answers.append(self._answer(self._under_savepoint, tx, work))
                     emitted.extend(tx.emitted)
                     self._check_still_open(connection)
-        except sa.exc.DBAPIError as error:
-            failure = _unavailable(error)
+        except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
+            failure = unavailable(error)
             return [Answer(error=failure) for _ in works]
         self._tell(emitted)
         return answers
@@ -122,27 +131,31 @@ class Database:
             return work(tx)
 
     def _write_one(self, work: Callable[[Tx], R]) -> R:
-        for attempt in (1, 2, 3):
+        for attempt in range(1, ATTEMPTS + 1):
+            is_committing = False
             try:
                 with self.engine.begin() as connection:
                     tx = self._tx(connection)
                     result = work(tx)
                     if tx.emitted:
                         connection.exec_driver_sql("NOTIFY staycalm")
-                self._tell(tx.emitted)
-                return result
-            except sa.exc.OperationalError as error:
-                # A deadlock's victim did nothing: its whole transaction may run again.
-                if attempt == 3 or getattr(error.orig, "sqlstate", None) not in DEADLOCK_CODES:
-                    raise _unavailable(error) from error
+                    is_committing = True
+            except (*OUTAGES, sa.exc.IntegrityError) as error:
+                if attempt < ATTEMPTS and _may_run_again(error):
+                    continue
+                if isinstance(error, sa.exc.IntegrityError):
+                    raise
+                raise _unknown_end(error) if is_committing else unavailable(error) from error
+            self._tell(tx.emitted)
+            return result
         raise AssertionError("unreachable")
 
     def _read_one(self, work: Callable[[ReadTx], R]) -> R:
         try:
             with self._reading() as connection, connection.begin():
                 return work(ReadTx(connection, self.clock.now()))
-        except sa.exc.OperationalError as error:
-            raise _unavailable(error) from error
+        except OUTAGES as error:
+            raise unavailable(error) from error
 
     def _reading(self) -> Any:
         if not self.is_sqlite or self._read_engine is self.engine:
@@ -153,16 +166,18 @@ class Database:
         return _Kept(kept)
 
     def _tell(self, emitted: Sequence[Recorded[Event]]) -> None:
-        if emitted:
-            for listener in self.commit_listeners:
+        for listener in self.commit_listeners if emitted else ():
+            try:
                 listener(emitted)
+            except Exception:  # the boundary: what is committed is committed, whoever could not be told
+                logger.exception("a commit listener failed")
 
     @staticmethod
     def _answer(work: Callable[..., R], *args: Any) -> Answer:
         try:
             return Answer(value=work(*args))
-        except sa.exc.OperationalError as error:
-            return Answer(error=_unavailable(error))
+        except OUTAGES as error:
+            return Answer(error=unavailable(error))
         except Exception as error:  # noqa: BLE001 - the boundary: the waiter gets it, other jobs go on
             return Answer(error=error)
 
@@ -184,10 +199,42 @@ def _call(function: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, A
     return function(tx, *args, **kwargs)
 
 
-def _unavailable(error: sa.exc.DBAPIError) -> Unavailable:
-    reason = str(error.orig).splitlines()[0] if error.orig else type(error).__name__
+def _may_run_again(error: Exception) -> bool:
+    """Return whether the whole transaction was undone because another was first: the next run sees its rows."""
+    code = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return code in DEADLOCK_CODES or code == LOST_RACE_CODE
+
+
+def _reason(error: Exception) -> str:
+    original = getattr(error, "orig", None)
+    return str(original).splitlines()[0] if str(original or "") else type(error).__name__
+
+
+def unavailable(error: Exception) -> Unavailable:
+    """Return the refusal for a transaction that was undone."""
     return Unavailable(
         "database-unavailable",
-        f"the database does not take this now: {reason}",
+        f"the database does not take this now: {_reason(error)}",
         next_step="Nothing was changed; try again. If it goes on, look at free disk space and at who locks it.",
     )
+
+
+def _unknown_end(error: Exception) -> Unavailable:
+    return Unavailable(
+        "commit-unknown",
+        f"the database was lost while it committed this: {_reason(error)}",
+        next_step="It may have happened. Look before you try again.",
+    )
+
+
+@contextlib.contextmanager
+def said_in_words() -> Iterator[None]:
+    """A database that cannot be used raises Unavailable and no driver's error; for the time before serving."""
+    try:
+        yield
+    except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
+        raise Unavailable(
+            "database-unavailable",
+            f"the database cannot be used: {_reason(error)}",
+            next_step="Check [database] url, that the database runs, and free disk space.",
+        ) from error

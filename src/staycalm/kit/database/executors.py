@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -10,8 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+from staycalm.core.errors import Unavailable
+
 R = TypeVar("R")
 MAX_BATCH = 256
+logger = logging.getLogger("staycalm.database")
 
 
 class Executor(Protocol):
@@ -47,6 +52,11 @@ def resolve(future: asyncio.Future[Any], answer: Answer) -> None:
         future.set_result(answer.value)
 
 
+def closing() -> Unavailable:
+    """Return the refusal of work that comes after the end."""
+    return Unavailable("stopping", "this server is stopping", next_step="Try again in a moment.")
+
+
 class InlineExecutor:
     """Runs at once in the caller: the coroutine never suspends, so that simulation needs no event loop."""
 
@@ -69,33 +79,43 @@ class WriterThread:
     def __init__(self, run_batch: Callable[[list[Callable[[Any], Any]]], list[Answer]]) -> None:
         self._run_batch = run_batch
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._is_closing = False
         self._thread = threading.Thread(target=self._loop, name="database-writer", daemon=True)
         self._thread.start()
 
     async def run(self, work: Callable[[Any], R]) -> R:
+        if self._is_closing:
+            raise closing()
         loop = asyncio.get_running_loop()
         job = _Job(work, loop, loop.create_future())
         self._jobs.put(job)
         return await job.future  # type: ignore[no-any-return]
 
     def close(self) -> None:
+        self._is_closing = True
         self._jobs.put(None)
         self._thread.join(timeout=10)
 
     def _loop(self) -> None:
         while (job := self._jobs.get()) is not None:
             batch = [job]
-            closing = False
+            is_last = False
             while len(batch) < MAX_BATCH and not self._jobs.empty():
                 following = self._jobs.get()
                 if following is None:
-                    closing = True
+                    is_last = True
                     break
                 batch.append(following)
-            answers = self._run_batch([each.work for each in batch])
-            _answer_all(batch, answers)
-            if closing:
+            _answer_all(batch, self._answers([each.work for each in batch]))
+            if is_last:
                 return
+
+    def _answers(self, works: list[Callable[[Any], Any]]) -> list[Answer]:
+        try:
+            return self._run_batch(works)
+        except Exception as error:  # the boundary: the only writer must outlive whatever it met
+            logger.exception("a batch of writes failed")
+            return [Answer(error=error) for _ in works]
 
 
 def _answer_all(batch: list[_Job[Any]], answers: list[Answer]) -> None:
@@ -104,7 +124,7 @@ def _answer_all(batch: list[_Job[Any]], answers: list[Answer]) -> None:
     for job, answer in zip(batch, answers, strict=True):
         by_loop.setdefault(job.loop, []).append((job.future, answer))
     for loop, pairs in by_loop.items():
-        if not loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
             loop.call_soon_threadsafe(_resolve_all, pairs)
 
 
@@ -122,7 +142,11 @@ class ThreadPool:
 
     async def run(self, work: Callable[[Any], R]) -> R:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._run_one, work)
+        try:
+            waiting = loop.run_in_executor(self._pool, self._run_one, work)
+        except RuntimeError:
+            raise closing() from None
+        return await waiting  # type: ignore[no-any-return]
 
     def close(self) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=True)

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import psycopg
+from psycopg.conninfo import make_conninfo
+
+from staycalm.kit.database.connect import POSTGRES_LIVENESS
 
 logger = logging.getLogger("staycalm.database.listen")
 CHANNEL = "staycalm"
@@ -19,31 +22,43 @@ async def listen(
     url: str, stopping: asyncio.Event, *, wake: Callable[[], None], healthy: Callable[[bool], None]
 ) -> None:
     """Call `wake` at every NOTIFY until `stopping`; `healthy(False)` while the connection is lost."""
-    while not stopping.is_set():
+    listening = asyncio.create_task(_listen_for_ever(url, wake, healthy))
+    ended = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({listening, ended}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        ended.cancel()
+        listening.cancel()
+        with suppress(asyncio.CancelledError):
+            await listening
+
+
+async def _listen_for_ever(url: str, wake: Callable[[], None], healthy: Callable[[bool], None]) -> None:
+    while True:
         try:
             async with await psycopg.AsyncConnection.connect(
-                _plain(url), autocommit=True, connect_timeout=5
+                make_conninfo(_plain(url), **POSTGRES_LIVENESS), autocommit=True
             ) as connection:
                 await connection.execute(f"LISTEN {CHANNEL}")
                 healthy(True)
                 wake()
-                await _hear(connection, stopping, wake)
+                await _hear(connection, wake)
         except (psycopg.Error, OSError) as error:
             logger.warning("listening for commits failed", extra={"reason": type(error).__name__})
         healthy(False)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), RETRY_S)
+        await asyncio.sleep(RETRY_S)
 
 
-async def _hear(
-    connection: psycopg.AsyncConnection[tuple[object, ...]], stopping: asyncio.Event, wake: Callable[[], None]
-) -> None:
+async def _hear(connection: psycopg.AsyncConnection[tuple[object, ...]], wake: Callable[[], None]) -> None:
     """Wake at each notification; a silent connection is asked every few seconds whether it still lives."""
-    while not stopping.is_set():
+    while True:
+        is_silent = True
         async for _ in connection.notifies(timeout=CHECK_S, stop_after=1):
             wake()
-        async with asyncio.timeout(CHECK_S):
-            await connection.execute("SELECT 1")
+            is_silent = False
+        if is_silent:
+            async with asyncio.timeout(CHECK_S):
+                await connection.execute("SELECT 1")
 
 
 def _plain(url: str) -> str:

@@ -46,7 +46,8 @@ class Utc(sa.types.TypeDecorator[datetime]):
         return value.astimezone(UTC)  # type: ignore[no-any-return]
 
 
-Json = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+# None is SQL's NULL, never JSON's null: `column IS NULL` means what it says.
+Json = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 events = sa.Table(
