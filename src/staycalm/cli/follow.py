@@ -53,12 +53,14 @@ def look(api: Api, deployment: str) -> Deployment:
 
 def _print_until_ended(api: Api, deployment: str, *, quiet: bool) -> Deployment:
     said: tuple[Any, ...] = ()
+    last = ""
     while True:
         now = look(api, deployment)
         stage = (now["state"], now["weight"], now["verdict"], now["held_reason"], now["is_paused"], now["problem"])
-        if stage != said and not quiet:
-            said = stage
-            click.echo(sentence(now))
+        line = sentence(now)
+        if stage != said and line != last and not quiet:
+            said, last = stage, line
+            click.echo(line)
         if not now["is_running"]:
             return now
         time.sleep(EVERY_S)

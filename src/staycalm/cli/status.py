@@ -99,7 +99,8 @@ def _part(ask: Callable[[], Any]) -> list[dict[str, Any]] | None:
         items: list[dict[str, Any]] = ask()["items"]
         return items
     except ApiError as error:
-        if error.status != 403:
+        # An older server has not every part either; what it has is worth showing.
+        if error.status != 403 and error.code != "http-404":
             raise
         return None
 

@@ -1,0 +1,69 @@
+"""`sc` on a terminal of its own, of a given size."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+PATIENCE_S = 60.0
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Terminal:
+    """One run of `sc` on a pseudo terminal; `screen` is everything it wrote."""
+
+    def __init__(self, *arguments: str, env: dict[str, str], columns: int = 100, lines: int = 40) -> None:
+        self._main, far = pty.openpty()
+        fcntl.ioctl(far, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "staycalm.cli", *arguments],
+            stdin=far, stdout=far, stderr=far, env={"TERM": "xterm-256color", **env}, start_new_session=True,
+            cwd=Path(env["HOME"]),
+        )  # fmt: skip
+        os.close(far)
+        self.screen = ""
+
+    @property
+    def text(self) -> str:
+        """What was written, without colours and movements."""
+        return ESCAPES.sub("", self.screen).replace("\r", "")
+
+    def wait_for(self, words: str) -> None:
+        """Return when the words were written."""
+        deadline = time.monotonic() + PATIENCE_S
+        while words not in self.text:
+            assert self._read(deadline), f"never said {words!r}:\n{self.text[-3000:]}"
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        self._process.send_signal(signal.SIGINT)
+
+    def end(self) -> int:
+        """Return the exit code, once it has ended."""
+        deadline = time.monotonic() + PATIENCE_S
+        while self._read(deadline):
+            pass
+        os.close(self._main)
+        return self._process.wait(10)
+
+    def _read(self, deadline: float) -> bool:
+        ready, _, _ = select.select([self._main], [], [], max(0.0, deadline - time.monotonic()))
+        if not ready:
+            self._process.kill()
+            raise AssertionError(f"nothing more within {PATIENCE_S:.0f} s:\n{self.text[-3000:]}")
+        try:
+            read = os.read(self._main, 65536)
+        except OSError:
+            return False
+        self.screen += read.decode(errors="replace")
+        return bool(read)
