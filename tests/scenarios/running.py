@@ -1,0 +1,187 @@
+"""Server processes in simulation: they crash at any commit, hang in the middle of an effect, and interleave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from types import coroutine
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from staycalm.app import wiring
+from staycalm.app.settings import Settings
+from staycalm.domains.oncall import public as oncall
+from staycalm.engine.loop import Engine
+from staycalm.kit.database import Database
+from staycalm.kit.reconcile import AnyReconciler, Effect
+from staycalm.kit.subscriptions import Subscriptions
+from staycalm.ports.errors import Unconfirmed
+from tests.conftest import drive
+from tests.scenarios.outside import Fakes
+
+PUBLIC_URL = "https://calm.example"
+LONGEST_SLEEP_S = 86400.0
+Moment = Literal["before", "after"]
+
+
+class Crash(BaseException):
+    """The process is gone; nothing after this instruction has happened."""
+
+
+class CrashingDatabase(Database):
+    """A database whose client process can be told to die just before, or just after, one of its commits.
+
+    Dying before a plan's commit, after it, before a settle's commit and after it are all the places where
+    a process can die, as far as anybody else can see. `writes` counts transactions that changed something.
+    """
+
+    writes = 0
+    dies_at: dict[int, Moment]
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.dies_at = {}
+
+    async def write(self, use_case: Callable[..., Any], /, *args: Any, **named: Any) -> Any:
+        self.writes += 1
+        moment = self.dies_at.pop(self.writes, None)
+        if moment == "before":
+            raise Crash
+        answer = await super().write(use_case, *args, **named)
+        if moment == "after":
+            raise Crash
+        return answer
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """No transaction succeeds inside the block, as on a full disk."""
+
+        def refuse(*_: object) -> None:
+            raise sa.exc.OperationalError("BEGIN", None, Exception("database or disk is full"))
+
+        sa.event.listen(self.engine, "begin", refuse)
+        try:
+            yield
+        finally:
+            sa.event.remove(self.engine, "begin", refuse)
+
+
+@coroutine
+def breathe() -> Iterator[None]:
+    """Let others go on here."""
+    yield
+
+
+@dataclass
+class Hanging:
+    """An effect whose answer comes at `until`, if at all."""
+
+    coroutine: Coroutine[Any, Any, None]
+    until: datetime
+    process: Process
+
+
+class Process:
+    """One server process: an engine with everything that wiring gives it, and nothing of its own that lasts.
+
+    With `is_slow` every effect takes a while, so that others act between plan, effect and settle.
+    """
+
+    def __init__(
+        self, database: CrashingDatabase, outside: Fakes, settings: Settings, *, name: str, is_slow: bool
+    ) -> None:
+        self.name = name
+        self.hanging: list[Hanging] = []
+        self.effects_s: dict[str, float] = {}
+        self.took_part = 0
+        self._database, self._outside, self._is_slow = database, outside, is_slow
+        self._subscriptions = Subscriptions(wiring.subscriptions(settings))
+        reconcilers = wiring.reconcilers(settings, outside, PUBLIC_URL, outside.host)  # type: ignore[arg-type]
+        self.engine = Engine(
+            database,
+            self._subscriptions,
+            [self._watched(each) for each in reconcilers],
+            holder=name,
+            uses_leases=is_slow,
+            spawn=self._spawn,
+        )
+        self.engine.longest_sleep_s = LONGEST_SLEEP_S
+        self._upcoming = database.clock.now()
+        database.subscriptions = self._subscriptions
+        drive(database.write(oncall.record_server, channels=outside.channels, settings=settings.oncall))
+        drive(self.engine.back_fill())
+
+    def turn(self) -> bool:
+        """Return whether this process did anything: delivered, planned, or went on with something that hung."""
+        before = self.took_part
+        now = self._database.clock.now()
+        for each in [h for h in self.hanging if h.until <= now]:
+            self.hanging.remove(each)
+            self._go_on(each.coroutine)
+            self.took_part += 1
+        delay_s = drive(self.engine.turn())
+        self._upcoming = self._database.clock.now() + timedelta(seconds=delay_s)
+        if not self._is_slow:
+            return delay_s == 0.0 or before != self.took_part
+        return before != self.took_part
+
+    def keep_leases(self) -> None:
+        """What the keeper task does once a second."""
+        if self._is_slow and self.hanging:
+            drive(self._database.write(self.engine._renew_leases))
+
+    def next_due(self) -> datetime:
+        """Return when this process has something to do, as it said at its last turn."""
+        return min((self._upcoming, *(h.until for h in self.hanging)))
+
+    def _watched(self, reconciler: AnyReconciler) -> AnyReconciler:
+        def plan(tx: Any, id: str) -> Any:
+            self.took_part += 1
+            return reconciler.plan(tx, id)
+
+        async def perform(effect: Effect) -> Any:
+            hangs_s = self.effects_s.get(reconciler.name, 0.0)
+            if self._is_slow or hangs_s:
+                await breathe()
+            if hangs_s:
+                raise Unconfirmed(f"no answer within {hangs_s:g} s")
+            outcome = await reconciler.perform(effect)
+            if self._is_slow:
+                await breathe()
+            return outcome
+
+        return replace(reconciler, plan=plan, perform=perform)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._go_on(coroutine)
+
+    def _go_on(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        try:
+            coroutine.send(None)
+        except StopIteration:
+            return
+        except Crash:
+            coroutine.close()
+            raise
+        hangs_s = max(self.effects_s.values(), default=0.0)
+        until = self._database.clock.now() + timedelta(seconds=hangs_s)
+        self.hanging.append(Hanging(coroutine, until, self))
+
+    def abandon(self) -> None:
+        """The process is gone; what hung never goes on."""
+        self._database.commit_listeners[:] = [
+            each for each in self._database.commit_listeners if each != self.engine._on_commit
+        ]
+        for each in self.hanging:
+            _forget(each.coroutine)
+        self.hanging.clear()
+
+
+def _forget(coroutine: Coroutine[Any, Any, None]) -> None:
+    try:
+        coroutine.close()
+    except BaseException:  # noqa: BLE001 - a dead process tells nothing
+        return

@@ -1,0 +1,142 @@
+"""Rolling back: by hand, after completion, warm and cold; holding, pausing, promoting, aborting."""
+
+from __future__ import annotations
+
+import pytest
+
+from staycalm.core.errors import Conflict
+from staycalm.ports.errors import OutsideUnavailable
+from tests.scenarios.test_deployments import end_of
+from tests.scenarios.world import World
+
+
+def on_the_way(world: World, version: str = "v2", weight: float = 50, **how: object) -> str:
+    """Return the id of a rollout that has reached this weight."""
+    d = world.deploy("shop", version, **how)
+    world.until(lambda: world.share(version) == weight, minutes=25)
+    return d.id
+
+
+def test_a_person_rolls_back_in_the_middle_of_a_rollout(shop: World) -> None:
+    d = on_the_way(shop)
+    shop.ask("roll_back", d, reason="customers complain")
+    assert shop.get(d).state == "rolled-back" and shop.share("v1") == 100
+    # a rollback by hand is nobody's incident
+    assert shop.incidents() == []
+
+
+def test_the_last_release_is_taken_back_by_one_rename_while_the_old_one_is_warm(shop: World) -> None:
+    d = shop.deploy("shop", "v2", strategy="instant")
+    assert end_of(shop) == "completed"
+    shop.fast_forward(minutes=5)
+    starts = len([c for c in shop.outside.machine.calls if c[0] == "start"])
+    shop.ask("roll_back", d.id, reason="the export is broken")
+    assert shop.share("v1") == 100 and shop.get(d.id).state == "rolled-back"
+    assert len([c for c in shop.outside.machine.calls if c[0] == "start"]) == starts
+
+
+def test_an_old_release_that_runs_no_more_is_started_checked_and_then_given_everybody(shop: World) -> None:
+    d = shop.deploy("shop", "v2", strategy="instant")
+    assert end_of(shop) == "completed"
+    shop.fast_forward(hours=1)
+    assert shop.outside.machine.running() == {"shop-production-2"}
+    shop.ask("roll_back", d.id, reason="the export is broken")
+    shop.until(lambda: shop.get(d.id).state == "rolled-back", minutes=5)
+    assert shop.share("v1") == 100
+    shop.until(lambda: shop.outside.machine.running() == {"shop-production-3"}, hours=25)
+
+
+def test_an_old_release_that_does_not_start_any_more_leaves_the_new_one_serving(shop: World) -> None:
+    d = shop.deploy("shop", "v2", strategy="instant")
+    assert end_of(shop) == "completed"
+    shop.fast_forward(hours=1)
+    shop.release("shop", "v1", never_ready=True)
+    shop.ask("roll_back", d.id, reason="the export is broken")
+    # then it is said to have failed, which is an emergency, and users stay with what serves
+    shop.until(lambda: bool(shop.log("deployments.rollback_failed")), minutes=30)
+    assert shop.share("v2") == 100 and shop.get(d.id).state == "completed"
+    assert shop.incident.priority == "P0"
+    shop.expect_page("alice")
+
+
+def test_there_is_nothing_to_go_back_to_after_a_first_release(shop: World) -> None:
+    with pytest.raises(Conflict, match="first"):
+        shop.ask("roll_back", "DEP-1", reason="it is ugly")
+
+
+def test_a_release_that_changed_the_schema_is_held_and_somebody_is_paged(shop: World) -> None:
+    # given a release that declares that it cannot be taken back, when it fails
+    d = shop.deploy("shop", "v2", error_rate=0.2, rollback_safe=False)
+    shop.until(lambda: shop.newest().held_code is not None, minutes=5)
+    # then the weight stays, it is a P1, and people are told
+    weight = shop.share("v2")
+    shop.fast_forward(minutes=10)
+    assert shop.share("v2") == weight == 10
+    assert shop.incident.priority == "P1"
+    shop.expect_page("alice", within=900)
+    # when a person decides to go back all the same
+    shop.ask("roll_back", d.id, reason="it is worse than a broken schema")
+    assert shop.share("v1") == 100
+    assert [a.state for a in shop.alerts("deployment-held")] == ["resolved"]
+
+
+def test_a_paused_rollout_stands_still_and_goes_on_with_the_rest_of_its_step(shop: World) -> None:
+    d = on_the_way(shop)
+    shop.ask("pause", d, reason="lunch")
+    shop.fast_forward(hours=2)
+    assert shop.share("v2") == 50
+    shop.ask("resume", d)
+    assert end_of(shop) == "completed"
+
+
+def test_a_paused_rollout_is_still_rolled_back_by_itself(shop: World) -> None:
+    d = on_the_way(shop)
+    shop.ask("pause", d, reason="lunch")
+    shop.outside.machine.put(shop.get(d).digest, shop.outside.machine.versions[shop.get(d).digest].__class__(0.3))
+    assert end_of(shop, minutes=5) == "rolled-back"
+
+
+def test_a_promoted_rollout_does_not_wait_for_its_step(shop: World) -> None:
+    d = on_the_way(shop, weight=10)
+    shop.ask("promote", d, reason="the sale begins")
+    assert shop.share("v2") == 50
+    shop.ask("promote", d, reason="the sale begins", to_full=True)
+    assert shop.share("v2") == 100
+    assert end_of(shop, minutes=5) == "completed"
+    assert shop.log("deployments.completed", subject=d)[0].body["is_proven"] is False
+
+
+def test_an_aborted_rollout_is_over_for_good(shop: World) -> None:
+    d = on_the_way(shop)
+    shop.ask("abort", d, reason="wrong branch")
+    assert shop.get(d).state == "aborted" and shop.share("v1") == 100
+    with pytest.raises(Conflict):
+        shop.ask("resume", d)
+    shop.fast_forward(hours=1)
+    assert shop.share("v1") == 100
+
+
+def test_a_failed_candidate_is_kept_for_a_day_for_whoever_looks_into_it(shop: World) -> None:
+    shop.deploy("shop", "v2", error_rate=0.3)
+    assert end_of(shop) == "rolled-back"
+    shop.visitors(0)
+    assert "shop-production-2" in shop.outside.machine.running()
+    shop.fast_forward(hours=25)
+    assert shop.outside.machine.running() == {"shop-production-1"}
+
+
+def test_a_rollback_the_proxy_did_without_us_is_adopted(shop: World) -> None:
+    from tests.conftest import drive
+    from tests.scenarios.world import SHOP
+
+    d = on_the_way(shop)
+    drive(shop.outside.proxy.roll_back(SHOP))
+    assert end_of(shop, minutes=1) == "rolled-back"
+    assert shop.share("v1") == 100 and "already" in shop.get(d).end_reason
+
+
+def test_a_proxy_that_does_not_answer_is_asked_again_until_it_does(shop: World) -> None:
+    shop.outside.proxy.fail("set_split", OutsideUnavailable("no answer"), times=5)
+    shop.outside.proxy.lose("set_split", times=2)
+    shop.deploy("shop", "v2", strategy="instant")
+    assert end_of(shop) == "completed"
