@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,15 +27,8 @@ def retry_delay_s(attempts: int) -> float:
     return min(RETRY_CAP_S, 2.0 ** (attempts - 1))
 
 
-def _heads(known: Sequence[str], now: datetime) -> sa.Select[Any]:
-    """Select deliveries that are due and have no pending elder of the same subscriber and subject."""
-    elder = deliveries.alias("elder")
-    has_elder = sa.exists().where(
-        elder.c.subscriber == deliveries.c.subscriber,
-        elder.c.subject == deliveries.c.subject,
-        elder.c.state == "pending",
-        elder.c.event_seq < deliveries.c.event_seq,
-    )
+def _due(known: Sequence[str], now: datetime) -> sa.Select[Any]:
+    """Select due deliveries with their events, the most urgent first."""
     return (
         sa.select(
             deliveries.c.id,
@@ -44,28 +37,60 @@ def _heads(known: Sequence[str], now: datetime) -> sa.Select[Any]:
             *(events.c[name] for name in log.COLUMNS),
         )
         .join(events, events.c.seq == deliveries.c.event_seq)
-        .where(
-            deliveries.c.state == "pending",
-            deliveries.c.due_at <= now,
-            deliveries.c.subscriber.in_(known),
-            ~has_elder,
-        )
+        .where(deliveries.c.state == "pending", deliveries.c.due_at <= now, deliveries.c.subscriber.in_(known))
         .order_by(deliveries.c.urgency, deliveries.c.event_seq)
-        .limit(BATCH)
     )
+
+
+def _heads(tx: Tx, known: Sequence[str]) -> Sequence[sa.Row[Any]]:
+    """Return due deliveries that have no pending elder of the same subscriber and subject.
+
+    On PostgreSQL they are locked: who has the head of a queue has the queue.
+    """
+    elder = deliveries.alias("elder")
+    has_elder = sa.exists().where(
+        elder.c.subscriber == deliveries.c.subscriber,
+        elder.c.subject == deliveries.c.subject,
+        elder.c.state == "pending",
+        elder.c.event_seq < deliveries.c.event_seq,
+    )
+    statement = _due(known, tx.now).where(~has_elder).limit(BATCH)
+    if tx.dialect == "postgresql":
+        statement = statement.with_for_update(of=deliveries, skip_locked=True)
+    return tx.rows(statement)
+
+
+def _followers(tx: Tx, known: Sequence[str], heads: Sequence[sa.Row[Any]]) -> Sequence[sa.Row[Any]]:
+    """Return what waits behind these heads, as far as a batch goes: a long queue costs few transactions."""
+    room = BATCH - len(heads)
+    if not heads or room == 0:
+        return ()
+    queues = sa.tuple_(deliveries.c.subscriber, deliveries.c.subject)
+    taken = deliveries.c.id.not_in([row.id for row in heads])
+    behind = queues.in_([(row.subscriber, row.subject) for row in heads])
+    return tx.rows(_due(known, tx.now).where(behind, taken).limit(room))
 
 
 def deliver_batch(tx: Tx, subscriptions: Subscriptions) -> int:
     """Every delivered event was handled once; returns how many deliveries were tried."""
-    statement = _heads(sorted(subscriptions.by_name), tx.now)
-    if tx.dialect == "postgresql":
-        statement = statement.with_for_update(of=deliveries, skip_locked=True)
-    rows = tx.rows(statement)
+    known = sorted(subscriptions.by_name)
+    heads = _heads(tx, known)
+    rows = sorted((*heads, *_followers(tx, known, heads)), key=_urgency(subscriptions))
+    stuck: set[tuple[str, str]] = set()
+    tried = 0
     for row in rows:
-        _deliver_one(tx, subscriptions.by_name[row.subscriber], row)
+        queue = (row.subscriber, row.subject)
+        if queue not in stuck:
+            tried += 1
+            if not _deliver_one(tx, subscriptions.by_name[row.subscriber], row):
+                stuck.add(queue)
     if not rows:
         _postpone_blocked(tx)
-    return len(rows)
+    return tried
+
+
+def _urgency(subscriptions: Subscriptions) -> Callable[[sa.Row[Any]], tuple[int, int]]:
+    return lambda row: (subscriptions.by_name[row.subscriber].urgency, row.seq)
 
 
 def _postpone_blocked(tx: Tx) -> None:
@@ -88,7 +113,8 @@ def _postpone_blocked(tx: Tx) -> None:
     )
 
 
-def _deliver_one(tx: Tx, subscription: Subscription, row: Any) -> None:
+def _deliver_one(tx: Tx, subscription: Subscription, row: Any) -> bool:
+    """Return whether the next one of the same queue may be tried."""
     event = revive(
         subscription.event,
         dict(row.body),
@@ -100,20 +126,21 @@ def _deliver_one(tx: Tx, subscription: Subscription, row: Any) -> None:
     try:
         with tx.savepoint():
             subscription.handler(tx, Recorded(row.seq, row.at, actor, event))
-    except sa.exc.OperationalError:
+    except (sa.exc.OperationalError, sa.exc.InterfaceError):
         raise
     except Exception as error:  # the row boundary: one poison row must not stop the others
         logger.exception("a subscriber failed", extra={"subscriber": subscription.name, "event_seq": row.seq})
-        _record_failure(tx, row, f"{type(error).__name__}: {error}")
-        return
+        return _record_failure(tx, row, f"{type(error).__name__}: {error}")
     tx.execute(
         deliveries.update()
         .where(deliveries.c.id == row.id)
         .values(state="done", due_at=None, attempts=row.attempts + 1, last_error=None)
     )
+    return True
 
 
-def _record_failure(tx: Tx, row: Any, reason: str) -> None:
+def _record_failure(tx: Tx, row: Any, reason: str) -> bool:
+    """Return whether this was the last try, so that the next event may pass."""
     attempts = row.attempts + 1
     is_dead = attempts >= MAX_ATTEMPTS
     tx.execute(
@@ -138,16 +165,16 @@ def _record_failure(tx: Tx, row: Any, reason: str) -> None:
                 reason=reason[:500],
             ),
         )
+    return is_dead
 
 
-def next_due(tx: ReadTx, subscriptions: Subscriptions) -> datetime | None:
-    """Return when the next delivery is due, None when none is pending."""
-    due: datetime | None = tx.scalar(
-        sa.select(sa.func.min(deliveries.c.due_at, type_=deliveries.c.due_at.type)).where(
-            deliveries.c.state == "pending", deliveries.c.subscriber.in_(sorted(subscriptions.by_name))
-        )
+def soonest(subscriptions: Subscriptions) -> sa.ScalarSelect[Any]:
+    """Return when the next delivery is due, as part of a larger query."""
+    return (
+        sa.select(sa.func.min(deliveries.c.due_at, type_=deliveries.c.due_at.type))
+        .where(deliveries.c.state == "pending", deliveries.c.subscriber.in_(sorted(subscriptions.by_name)))
+        .scalar_subquery()
     )
-    return due
 
 
 def back_fill(tx: Tx, subscriptions: Subscriptions) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from staycalm.core.errors import Unavailable
 from staycalm.core.events import Event, Recorded
 from staycalm.engine import dispatch
 from staycalm.engine.runner import Runner, Spawn
+from staycalm.engine.soonest import Soonest
 from staycalm.kit.database import Database, ReadTx, Tx, leases
 from staycalm.kit.reconcile import AnyReconciler
 from staycalm.kit.subscriptions import Subscriptions
@@ -21,6 +23,16 @@ logger = logging.getLogger("staycalm.engine")
 LONGEST_SLEEP_S = 1.0
 SHORTEST_SLEEP_S = 0.005
 BACK_FILL_EVERY_S = 5.0
+LAST_EFFECTS_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What one look at the due times found: ids per runner, and the earliest due time of all."""
+
+    due: list[list[str]]
+    upcoming: datetime | None
+    are_deliveries_due: bool
 
 
 class Engine:
@@ -56,12 +68,13 @@ class Engine:
             )
             for reconciler in reconcilers
         )
+        self._ask = Soonest([dispatch.soonest(subscriptions), *(each.soonest for each in reconcilers)])
         self.last_turn_at: datetime | None = None
         self.longest_sleep_s = LONGEST_SLEEP_S
         database.commit_listeners.append(self._on_commit)
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Drive everything until `stopping` is set; then what is in flight ends or is cancelled after 5 s."""
+        """Drive everything until `stopping` is set; then what is in flight ends or is cancelled after 3 s."""
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         keeper = asyncio.create_task(self._keep(stopping))
@@ -75,13 +88,17 @@ class Engine:
                 for runner in self.runners:
                     runner.start_carried()
                 delay_s = 0.25
+            except Exception:  # the boundary: health says that the engine does not look; the server goes on
+                logger.exception("the engine could not look")
+                delay_s = 1.0
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), timeout=delay_s)
         keeper.cancel()
         if self._tasks:
-            _, pending = await asyncio.wait(self._tasks, timeout=5)
+            _, pending = await asyncio.wait(self._tasks, timeout=LAST_EFFECTS_S)
             for task in pending:
                 task.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
 
     def wake(self) -> None:
         """The loop looks again at once; callable from any thread."""
@@ -90,66 +107,66 @@ class Engine:
 
     async def turn(self) -> float:
         """Start all that is due now; return the seconds until something may be due again (0 when it was busy)."""
-        delivered = await self._deliver()
-        due, upcoming = await self._database.read(self._survey)
-        started = sum(runner.start(ids) for runner, ids in zip(self.runners, due, strict=True))
+        delivered = 0
+        survey = await self._database.read(self._survey)
+        while survey.are_deliveries_due:
+            tried = await self._database.write(dispatch.deliver_batch, self._subscriptions)
+            delivered += tried
+            survey = await self._database.read(self._survey)
+            if tried == 0:
+                break
+        started = sum(runner.start(ids) for runner, ids in zip(self.runners, survey.due, strict=True))
         self.last_turn_at = self._database.clock.now()
         if delivered or (started and self._loop is None):
             return 0.0
-        if upcoming is None:
+        if survey.upcoming is None:
             return self.longest_sleep_s
         # What is due and was not started is in other hands: look again soon, but do not spin.
-        wait_s = (upcoming - self._database.clock.now()).total_seconds()
+        wait_s = (survey.upcoming - self._database.clock.now()).total_seconds()
         return max(SHORTEST_SLEEP_S, min(self.longest_sleep_s, wait_s))
 
     async def next_due(self) -> datetime | None:
         """Return the earliest due time of all; simulation jumps to it."""
-        _, upcoming = await self._database.read(self._survey)
-        return upcoming
+        return (await self._database.read(self._survey)).upcoming
 
     async def back_fill(self) -> int:
         """Every subscriber has its deliveries; see dispatch.back_fill."""
         return await self._database.write(dispatch.back_fill, self._subscriptions)
 
-    async def _deliver(self) -> int:
-        total = 0
-        while True:
-            due = await self._database.read(dispatch.next_due, self._subscriptions)
-            if due is None or due > self._database.clock.now():
-                return total
-            tried = await self._database.write(dispatch.deliver_batch, self._subscriptions)
-            total += tried
-            if tried == 0:
-                return total
-
-    def _survey(self, tx: ReadTx) -> tuple[list[list[str]], datetime | None]:
+    def _survey(self, tx: ReadTx) -> Survey:
         due: list[list[str]] = []
         upcoming: list[datetime] = []
-        for runner in self.runners:
-            if runner.reconciler.needs_edge and not self._has_edge():
+        delivery, *earliest = self._ask.all(tx)
+        elsewhere = leases.held_by_others(tx, self.holder) if self._uses_leases else frozenset[str]()
+        for runner, soonest in zip(self.runners, earliest, strict=True):
+            reconciler = runner.reconciler
+            if reconciler.needs_edge and not self._has_edge():
                 due.append([])
                 continue
-            soonest = runner.reconciler.next_due(tx)
-            ids: list[str] = []
-            if soonest is not None and soonest <= tx.now:
-                ids = runner.reconciler.due(tx, runner.reconciler.batch)
-            if soonest is not None and not (ids and runner.in_flight.issuperset(ids)):
-                upcoming.append(soonest)
+            if reconciler.soonest is None:
+                soonest = reconciler.next_due(tx)
+            ids, again_at = runner.look(tx, soonest, elsewhere)
+            if again_at is not None:
+                upcoming.append(again_at)
             due.append(ids)
-        delivery = dispatch.next_due(tx, self._subscriptions)
         if delivery is not None:
             upcoming.append(delivery)
-        return due, min(upcoming, default=None)
+        is_due = delivery is not None and delivery <= tx.now
+        return Survey(due, min(upcoming, default=None), is_due)
 
     async def _keep(self, stopping: asyncio.Event) -> None:
         """Renew the leases of what is in flight, and fill gaps that old code leaves during an upgrade."""
         rounds = 0
         while not stopping.is_set():
-            with suppress(Unavailable):
-                if rounds % int(BACK_FILL_EVERY_S) == 0:
-                    await self.back_fill()
+            try:
                 if self._uses_leases:
                     await self._database.write(self._renew_leases)
+                if rounds % int(BACK_FILL_EVERY_S) == 0:
+                    await self.back_fill()
+            except Unavailable:
+                logger.warning("leases were not renewed: the database does not answer")
+            except Exception:  # the boundary: without renewals others would take over what we are doing
+                logger.exception("leases were not renewed")
             rounds += 1
             await asyncio.sleep(1.0)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime, timedelta
 from typing import Any
 
 from staycalm.core.errors import PortError, Unavailable
-from staycalm.kit.database import Database, Tx, leases
+from staycalm.kit.database import Database, ReadTx, Tx, leases
 from staycalm.kit.reconcile import AnyReconciler, Effect
 
 logger = logging.getLogger("staycalm.engine.runner")
@@ -46,6 +47,24 @@ class Runner:
     def in_flight(self) -> frozenset[str]:
         """The ids being driven now."""
         return frozenset(self._in_flight)
+
+    def look(
+        self, tx: ReadTx, soonest: datetime | None, held_by_others: frozenset[str]
+    ) -> tuple[list[str], datetime | None]:
+        """Return the ids to drive now, at most `batch` at once, and when to look again (None: at a commit)."""
+        if soonest is None or soonest > tx.now:
+            return [], soonest
+        room = self.reconciler.batch - len(self._in_flight)
+        if room <= 0:
+            return [], None
+        prefix = self.lease_name("")
+        elsewhere = {name.removeprefix(prefix) for name in held_by_others if name.startswith(prefix)}
+        ids = self.reconciler.due(tx, self.reconciler.batch + len(self._in_flight | elsewhere))
+        fresh = [id for id in ids if id not in self._in_flight and id not in elsewhere][:room]
+        if fresh or not ids:
+            return fresh, soonest
+        # All that is due is being driven: by us, whose end wakes the loop, or by another process.
+        return [], tx.now + timedelta(seconds=TAKEN_PAUSE_S) if elsewhere.intersection(ids) else None
 
     def start(self, due: list[str]) -> int:
         """Every due id that nobody drives yet is being driven; returns how many were started."""
@@ -96,7 +115,7 @@ class Runner:
             return TAKEN
         effect: Effect | None = self.reconciler.plan(tx, id)
         if effect is None and self._uses_leases:
-            leases.forget(tx, self.lease_name(id))
+            leases.give_back(tx, self.lease_name(id), self._holder)
         return effect
 
     async def _perform_and_settle(self, id: str, effect: Effect) -> None:
@@ -124,6 +143,8 @@ class Runner:
             return
 
     def _settle_and_release(self, tx: Tx, id: str, effect: Effect, outcome: Any) -> None:
+        if self._uses_leases and not leases.give_back(tx, self.lease_name(id), self._holder):
+            # Another process took over meanwhile and acts on newer rows; this outcome is too late to count.
+            logger.warning("a step was taken over by another process", extra={"id": self.lease_name(id)})
+            return
         self.reconciler.settle(tx, id, effect, outcome)
-        if self._uses_leases:
-            leases.forget(tx, self.lease_name(id))

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+import sqlalchemy as sa
+
 from staycalm.core.errors import PortError
 from staycalm.kit.database import ReadTx, Tx
 
@@ -32,6 +34,7 @@ class Reconciler(Generic[E, O]):
 
     due(tx, limit)   ids whose due time has come, most urgent first
     next_due(tx)     earliest due time of all, or None
+    soonest          the same as a statement, so that the engine asks every reconciler in one query
     plan(tx, id)     the effect to perform now, or None when the database was all there was to change
     perform(effect)  raises nothing but PortError
     settle(tx, id, effect, outcome or PortError)   sets the next due time
@@ -46,8 +49,15 @@ class Reconciler(Generic[E, O]):
     perform: Callable[[E], Awaitable[O]]
     settle: Callable[[Tx, str, E, O | PortError], None]
     carry: Callable[[E, O], E | None] | None = None
+    soonest: sa.ScalarSelect[Any] | None = None
     batch: int = 64
     needs_edge: bool = False
 
 
 AnyReconciler = Reconciler[Any, Any]
+
+
+def soonest(due_at: sa.Column[Any], *conditions: sa.ColumnElement[bool]) -> sa.ScalarSelect[Any]:
+    """Return the earliest value of an indexed due column, as part of a larger query."""
+    statement = sa.select(due_at).where(due_at.is_not(None), *conditions).order_by(due_at).limit(1)
+    return statement.scalar_subquery()

@@ -105,6 +105,8 @@ class Database:
 
     def _write_batch(self, works: list[Callable[[Tx], Any]]) -> list[Answer]:
         """Run each work under its own savepoint, commit once, answer after the commit."""
+        if len(works) == 1:
+            return [self._write_alone(works[0])]
         answers: list[Answer] = []
         emitted: list[Recorded[Event]] = []
         try:
@@ -119,6 +121,20 @@ class Database:
             return [Answer(error=failure) for _ in works]
         self._tell(emitted)
         return answers
+
+    def _write_alone(self, work: Callable[[Tx], Any]) -> Answer:
+        """Run one work as the whole transaction: nobody else's has to survive its failure."""
+        try:
+            with self._lock, self.engine.begin() as connection:
+                tx = self._tx(connection)
+                value = work(tx)
+                self._check_still_open(connection)
+        except OUTAGES as error:
+            return Answer(error=unavailable(error))
+        except Exception as error:  # noqa: BLE001 - the boundary: the waiter gets it
+            return Answer(error=error)
+        self._tell(tx.emitted)
+        return Answer(value=value)
 
     def _check_still_open(self, connection: sa.Connection) -> None:
         """Raise when SQLite gave the whole transaction up by itself, as it does on a full disk."""
