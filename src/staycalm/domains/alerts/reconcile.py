@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import NoReturn
+from typing import Any, NoReturn
+
+import sqlalchemy as sa
 
 from staycalm.domains.alerts import queries, service
+from staycalm.domains.alerts.model import alerts
 from staycalm.domains.alerts.settings import AlertsSettings
 from staycalm.kit.database import ReadTx, Tx
-from staycalm.kit.reconcile import AnyReconciler, Effect, Reconciler
+from staycalm.kit.reconcile import AnyReconciler, Effect, Reconciler, soonest
 
 FORGET = "resolved"
 
@@ -18,7 +21,7 @@ FORGET = "resolved"
 def reconcilers(settings: AlertsSettings) -> tuple[AnyReconciler, ...]:
     """Return the reconcilers of the domain. None of them touches the outside."""
     return (
-        _chore("alerts.muting", queries.due_ids, queries.next_due, service.look_again),
+        _chore("alerts.muting", queries.due_ids, queries.next_due, service.look_again, soonest(alerts.c.due_at)),
         _chore(
             "alerts.retention",
             partial(_old_enough, keep_s=settings.keep_resolved_s),
@@ -33,9 +36,16 @@ def _chore(
     due: Callable[[ReadTx, int], list[str]],
     next_due: Callable[[ReadTx], datetime | None],
     plan: Callable[[Tx, str], None],
+    earliest: sa.ScalarSelect[Any] | None = None,
 ) -> AnyReconciler:
     return Reconciler[Effect, None](
-        name=name, due=due, next_due=next_due, plan=plan, perform=_nothing_outside, settle=_nothing_to_settle
+        name=name,
+        due=due,
+        next_due=next_due,
+        soonest=earliest,
+        plan=plan,
+        perform=_nothing_outside,
+        settle=_nothing_to_settle,
     )
 
 

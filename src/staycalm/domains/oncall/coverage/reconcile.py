@@ -10,7 +10,7 @@ from staycalm.domains.oncall.coverage import service
 from staycalm.domains.oncall.schedules.model import schedules
 from staycalm.domains.oncall.settings import OncallSettings
 from staycalm.kit.database import ReadTx, Tx
-from staycalm.kit.reconcile import AnyReconciler, Effect, Reconciler
+from staycalm.kit.reconcile import AnyReconciler, Effect, Reconciler, soonest
 
 
 def reconciler(settings: OncallSettings) -> AnyReconciler:
@@ -20,7 +20,8 @@ def reconciler(settings: OncallSettings) -> AnyReconciler:
         service.check(tx, name, settings)
 
     return Reconciler(
-        name="oncall.coverage", due=_due, next_due=_next_due, plan=plan, perform=_nothing, settle=_settled
+        name="oncall.coverage", due=_due, next_due=_next_due, plan=plan, perform=_nothing, settle=_settled,
+        soonest=soonest(schedules.c.coverage_due_at),
     )
 
 

@@ -10,7 +10,7 @@ from staycalm.core.actor import SYSTEM
 from staycalm.domains.oncall.escalations import queries, service
 from staycalm.domains.oncall.escalations.model import escalations
 from staycalm.kit.database import ReadTx, Tx
-from staycalm.kit.reconcile import AnyReconciler, Effect, Reconciler
+from staycalm.kit.reconcile import AnyReconciler, Effect, Reconciler, soonest
 
 
 def reconciler() -> AnyReconciler:
@@ -19,6 +19,7 @@ def reconciler() -> AnyReconciler:
         name="oncall.escalations",
         due=_due,
         next_due=_next_due,
+        soonest=soonest(escalations.c.due_at),
         plan=_plan,
         perform=_nothing,
         settle=_settled,

@@ -21,7 +21,7 @@ from staycalm.domains.oncall.notifications.messages import Content, compose, one
 from staycalm.domains.oncall.notifications.model import notifications
 from staycalm.domains.oncall.settings import OncallSettings
 from staycalm.kit.database import ReadTx, Tx
-from staycalm.kit.reconcile import AnyReconciler, Effect, Reconciler
+from staycalm.kit.reconcile import AnyReconciler, Effect, Reconciler, soonest
 from staycalm.ports.errors import OutsideUnavailable, PortError, Unconfirmed, Unsupported
 from staycalm.ports.messages import Channel, Message, Receipt
 
@@ -52,6 +52,7 @@ def reconciler(channels: Mapping[str, Channel], settings: OncallSettings, public
         name="oncall.notifications",
         due=_due,
         next_due=_next_due,
+        soonest=soonest(notifications.c.due_at),
         plan=partial(_plan, settings=settings, public_url=public_url),
         perform=perform,
         settle=partial(_settle, settings=settings),

@@ -9,13 +9,14 @@ import sqlalchemy as sa
 from staycalm.domains.oncall.schedules import service
 from staycalm.domains.oncall.schedules.model import schedules
 from staycalm.kit.database import ReadTx, Tx
-from staycalm.kit.reconcile import AnyReconciler, Effect, Reconciler
+from staycalm.kit.reconcile import AnyReconciler, Effect, Reconciler, soonest
 
 
 def reconciler() -> AnyReconciler:
     """Return what moves the on-call role at every change of the final schedule."""
     return Reconciler(
-        name="oncall.shifts", due=_due, next_due=_next_due, plan=_plan, perform=_nothing, settle=_settled
+        name="oncall.shifts", due=_due, next_due=_next_due, plan=_plan, perform=_nothing, settle=_settled,
+        soonest=soonest(schedules.c.due_at),
     )
 
 
