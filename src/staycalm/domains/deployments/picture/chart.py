@@ -92,8 +92,8 @@ def _y(value: float, top: float) -> float:
 
 
 def _join(points: Sequence[tuple[float, float]]) -> str:
-    # A line of one point is drawn as a dot, by the round ends of its stroke.
-    drawn = [*points, *points] if len(points) == 1 else points
+    # A single point would be invisible: it is drawn as a short dash.
+    drawn = [(points[0][0] - 8.0, points[0][1]), *points] if len(points) == 1 else points
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in drawn)
 
 
