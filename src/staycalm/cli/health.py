@@ -11,22 +11,28 @@ from staycalm.cli import exits, output
 from staycalm.cli.busy import busy
 from staycalm.cli.command import command
 from staycalm.cli.errors import Trouble
-from staycalm.client.api import Api, segment
+from staycalm.client.api import Api, ApiError, segment
 
 REPORTS = "/api/v1/health-report"
 POLL_S = 0.3
 VERIFY_S = 600.0
+LONGEST_ANSWER_S = 45.0
 
 
-@command(example="sc ops health-check --full", codes=(exits.UNHEALTHY,))
+@command(example="sc ops health-check --full", codes=(exits.UNHEALTHY,), timeout_s=2 * LONGEST_ANSWER_S)
 @click.option("--full", is_flag=True, help="Look at everything now: probes, instances, proxies, StayCalm itself.")
 @click.option(
-    "--wait", "wait_s", default=60.0, show_default=True, help="Longest wait for the full report, seconds."
+    "--wait",
+    "wait_s",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(1),
+    help="Longest wait for the full report, seconds.",
 )
 def health_check(api: Api, as_json: bool, full: bool, wait_s: float) -> int:
     """Say whether everything is well: the last full report, or (--full) a new one. Exit code 8 when not."""
     own: dict[str, Any] = api.get_any_status("/health")
-    report = _new_report(api, wait_s) if full else api.get(REPORTS).get("report")
+    report = _new_report(api, wait_s) if full else _last_report(api)
     is_well = own["status"] == "ok" and (report is None or bool(report["ok"]))
     if as_json:
         output.print_json({"ok": is_well, "staycalm": own, "report": report})
@@ -41,12 +47,27 @@ def health_check(api: Api, as_json: bool, full: bool, wait_s: float) -> int:
     return exits.OK if is_well else exits.UNHEALTHY
 
 
+def _last_report(api: Api) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = api.get(REPORTS)
+        return found
+    except ApiError as error:
+        if error.code != "no-report":
+            raise
+        return None
+
+
 def _new_report(api: Api, wait_s: float) -> dict[str, Any]:
-    """Return the finished report. Raises Trouble when it does not end in time."""
-    asked: dict[str, Any] = api.post(REPORTS)
+    """Return the finished report. Raises Trouble when it does not end in time, or nothing is done at all."""
     deadline = time.monotonic() + wait_s
     with busy("Looking at everything"):
-        while asked["state"] != "done":
+        try:
+            report: dict[str, Any] = api.post(REPORTS, wait=min(wait_s, LONGEST_ANSWER_S))
+        except ApiError as error:
+            if error.code != "engine-silent":
+                raise
+            raise Trouble(error.detail, error.next_step, code=exits.UNHEALTHY) from None
+        while report["state"] != "done":
             if time.monotonic() > deadline:
                 raise Trouble(
                     f"the report did not end within {wait_s:.0f} s",
@@ -54,8 +75,8 @@ def _new_report(api: Api, wait_s: float) -> dict[str, Any]:
                     code=exits.UNHEALTHY,
                 )
             time.sleep(POLL_S)
-            asked = api.get(f"{REPORTS}/{segment(asked['id'])}")
-    return asked
+            report = api.get(f"{REPORTS}/{segment(report['id'])}")
+    return report
 
 
 def _draw(report: dict[str, Any]) -> None:

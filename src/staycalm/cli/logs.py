@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,25 +35,31 @@ def logs(
 ) -> int:
     """Print what SERVICE writes. With --json, one JSON object per line."""
     path, query = _source(api, service, environment, revision)
-    found = api.get(path, tail=tail, **query)
-    _print(found["revision"], found["lines"], as_json)
-    if not follow or found["is_kept"]:
+    if not follow:
+        found = api.get(path, tail=tail, **query)
+        _print(found["revision"], found["lines"], as_json)
         return exits.OK
-    seen, name = list(found["lines"]), found["revision"]
-    try:
-        while True:
-            time.sleep(EVERY_S)
-            found = api.get(path, tail=FOLLOW_TAIL, **query)
-            if found["revision"] != name:
-                name, seen = found["revision"], []
-                click.echo(f"sc: now {name}", err=True)
-            fresh, is_whole = news(seen, found["lines"])
-            if not is_whole:
-                click.echo("sc: it writes faster than this; lines are missing here", err=True)
-            _print(name, fresh, as_json)
-            seen = found["lines"] or seen
-    except KeyboardInterrupt:
-        return exits.OK
+    with suppress(KeyboardInterrupt):
+        _follow(lambda: api.get(path, tail=max(tail, FOLLOW_TAIL), **query), tail, as_json)
+    return exits.OK
+
+
+def _follow(ask: Callable[[], dict[str, Any]], tail: int, as_json: bool) -> None:
+    """Print the last `tail` lines and all that come; returns when the revision has stopped."""
+    found = ask()
+    name, seen = found["revision"], found["lines"]
+    _print(name, seen[-tail:], as_json)
+    while not found["is_kept"]:
+        time.sleep(EVERY_S)
+        found = ask()
+        if found["revision"] != name:
+            name, seen = found["revision"], []
+            click.echo(f"sc: now {name}", err=True)
+        fresh, is_whole = news(seen, found["lines"])
+        if not is_whole:
+            click.echo("sc: it writes faster than this; lines are missing here", err=True)
+        _print(name, fresh, as_json)
+        seen = found["lines"] or seen
 
 
 def _source(api: Api, service: str, environment: str | None, revision: str | None) -> tuple[str, dict[str, str]]:
