@@ -207,6 +207,7 @@ def test_minutes_are_rolled_up_and_old_measurements_forgotten(world: World) -> N
     total = int(world.read(lambda tx: tx.scalar(sa.select(sa.func.sum(minutes.c.total)))))
     assert total == pytest.approx(20 * 60 * whole, rel=0.15)
     assert rows(world, samples) > 120 and rows(world, usage) > 60
+    world.router.send_traffic(SHOP, 0.0)
     world.clock.advance(hours=4)
     world.settle()
     assert rows(world, samples) <= 2 and rows(world, usage) <= 2

@@ -67,6 +67,7 @@ class World:
         self.metrics = FakeMetrics(clock)
         self.running: dict[Placement, tuple[RunningRevision, ...]] = {}
         self.port = 0
+        self.has_edge = True
         outside = Outside(
             self.prober,
             {"envoy": self.router},
@@ -82,6 +83,7 @@ class World:
             holder="test",
             uses_leases=False,
             spawn=drive,
+            has_edge=lambda: self.has_edge,
         )
 
     def write(self, use_case: Callable[..., Any], *args: Any, **named: Any) -> Any:

@@ -44,6 +44,7 @@ def _reconciler(
         name="monitoring.edge" if needs_edge else "monitoring",
         due=partial(queries.due_keys, needs_edge=needs_edge),
         next_due=partial(queries.next_due, needs_edge=needs_edge),
+        soonest=queries.SOONEST[needs_edge],
         plan=partial(plan, outside=outside, settings=settings),
         perform=perform,
         settle=partial(settle, settings=settings),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -14,6 +14,8 @@ from staycalm.domains.monitoring.decisions import Look
 from staycalm.domains.monitoring.watching.decisions import PASSING, SYNC, Kind
 from staycalm.domains.monitoring.watching.model import watches
 from staycalm.kit.database import ReadTx
+from staycalm.kit.database.tables import Utc
+from staycalm.kit.reconcile import soonest
 
 ALL_LIMIT = 20_000
 PLACEMENT_LIMIT = 500
@@ -64,13 +66,15 @@ _DUE = {
     .limit(sa.bindparam("many"))
     for needs_edge in (True, False)
 }
-_NEXT = {
-    needs_edge: sa.select(watches.c.due_at)
-    .where(watches.c.needs_edge.is_(needs_edge))
-    .order_by(watches.c.due_at)
-    .limit(1)
-    for needs_edge in (True, False)
+# Before anything is watched the sync is due, and has been for ever: it has no row yet to say so.
+_FOR_EVER = sa.literal(datetime(1970, 1, 1, tzinfo=UTC), Utc())
+SOONEST: dict[bool, sa.ScalarSelect[Any]] = {
+    True: soonest(watches.c.due_at, watches.c.needs_edge.is_(True)),
+    False: sa.select(
+        sa.func.coalesce(soonest(watches.c.due_at, watches.c.needs_edge.is_(False)), _FOR_EVER, type_=Utc())
+    ).scalar_subquery(),
 }
+_NEXT = {needs_edge: sa.select(earliest) for needs_edge, earliest in SOONEST.items()}
 
 
 def _watch(row: sa.Row[Any]) -> Watch:
@@ -111,12 +115,13 @@ def list_watches(tx: ReadTx) -> tuple[Watch, ...]:
 def due_keys(tx: ReadTx, limit: int, *, needs_edge: bool) -> list[str]:
     """Return what has to be looked at now, the most overdue first; before anything is watched, the sync."""
     keys = [row.key for row in tx.execute(_DUE[needs_edge], {"now": tx.now, "many": limit})]
-    if not keys and not needs_edge and tx.execute(_NEXT[False]).scalar() is None:
-        return [SYNC.key]
-    return keys
+    if keys or needs_edge:
+        return keys
+    due = next_due(tx, needs_edge=False)
+    return [SYNC.key] if due is not None and due <= tx.now else []
 
 
 def next_due(tx: ReadTx, *, needs_edge: bool) -> datetime | None:
     """Return when something has to be looked at next."""
     due: datetime | None = tx.execute(_NEXT[needs_edge]).scalar()
-    return tx.now if due is None and not needs_edge else due
+    return due
