@@ -28,6 +28,7 @@ from staycalm.domains.deployments.edge import DeploymentsEdge
 from staycalm.domains.incidents import api as incidents_api
 from staycalm.domains.incidents import pages as incidents_pages
 from staycalm.domains.incidents.edge import IncidentsEdge
+from staycalm.domains.monitoring import api as monitoring_api
 from staycalm.domains.oncall import api as oncall_api
 from staycalm.domains.oncall import calendar_pages as oncall_calendar_pages
 from staycalm.domains.oncall import pages as oncall_pages
@@ -47,6 +48,7 @@ def routers() -> list[APIRouter]:
         catalog_api.router,
         releases_api.router,
         deployments_api.router,
+        monitoring_api.router,
         oncall_api.router,
         alerts_api.router,
         incidents_api.router,

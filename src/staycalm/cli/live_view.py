@@ -15,7 +15,7 @@ from rich.text import Text
 from staycalm.cli import output
 from staycalm.cli.follow import Deployment, note
 
-NAMES = {"errors": "errors", "p50": "slower than p50", "p95": "slower than p95"}
+NAMES = {"errors": "errors", "p50": "over p50", "p95": "over p95"}
 BAR = 28
 MARKS = {"done": "✓", "now": "▶", "ahead": "·"}
 
@@ -84,7 +84,7 @@ def _metrics(metrics: list[dict[str, Any]], width: int) -> Table:
     drawn = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
     for heading in ("", "stable", "candidate", "evidence that it is worse"):
         drawn.add_column(heading, no_wrap=True)
-    size = max(6, min(BAR, width - 52))
+    size = max(6, min(BAR, width - 50))
     for each in metrics:
         share = max(0.0, min(1.0, each["evidence"] / each["needed"])) if each["needed"] else 0.0
         filled = round(share * size)

@@ -1,0 +1,150 @@
+"""What tables, the status screen and the live area look like at 60, 100 and 200 columns.
+
+`pytest tests/cli/test_pictures.py` compares with snapshots/; SC_TEST_SNAPSHOTS=write writes them anew.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from staycalm.cli import output
+from staycalm.cli.live_view import picture
+from staycalm.cli.logs import news
+from staycalm.cli.status import draw, verdict
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+WIDTHS = (60, 100, 200)
+REASON = "the candidate's error rate is 3.1 pp higher than stable's (1.0 to 8.6), proven after 3 failed requests"
+
+STATUS: dict[str, Any] = {
+    "server": "https://staycalm.example.org",
+    "staycalm": {"version": "1.0.0", "status": "ok", "problems": []},
+    "placements": [{"service": "shop", "environment": "staging"}],
+    "live": [
+        {"service": "shop", "environment": "production", "release": "REL-12", "digest": "sha256:" + "c0ffee" * 10,
+         "since": None},
+        {"service": "calm-kettle-checkout", "environment": "production", "release": "REL-9",
+         "digest": "sha256:" + "beef" * 16, "since": None},
+    ],
+    "signals": [
+        {"service": "shop", "environment": "production", "request_rate": 151.3, "error_rate": 0.0031,
+         "p50_ms": 8.2, "p95_ms": 41.0, "saturation": 0.37},
+    ],
+    "deployments": [
+        {"id": "DEP-13", "service": "shop", "environment": "production", "release": "REL-13", "weight": 10.0,
+         "state": "shifting", "is_held": False, "is_paused": False, "held_reason": None, "verdict_reason": REASON},
+    ],
+    "incidents": [
+        {"id": "INC-3", "priority": "P0", "state": "triage", "service": "shop", "environment": "production",
+         "declared_at": None, "title": f"shop rolled back: {REASON}"},
+    ],
+    "alerts": [
+        {"group": "ALG-7", "priority": "P2", "state": "firing", "service": None, "environment": None,
+         "opened_at": None, "summary": "disk \x1b[31mfull\x1b[0m on 日本語 host"},
+    ],
+    "oncall": [
+        {"schedule": "shop", "primary": None, "secondary": "bob", "until": "2026-03-09T09:00:00+00:00"},
+    ],
+}  # fmt: skip
+ROLLOUT: dict[str, Any] = {
+    **STATUS["deployments"][0], "problem": None, "is_running": True, "is_proven": False, "is_first": False,
+    "end_reason": None, "step_ends_at": None,
+    "steps": [
+        {"weight": 10.0, "state": "done"}, {"weight": 50.0, "state": "now"}, {"weight": 90.0, "state": "ahead"},
+    ],
+    "evidence": {
+        "stable_requests": 1022, "candidate_requests": 98, "failed_requests": 3,
+        "metrics": [
+            {"name": "errors", "stable_rate": 0.001, "candidate_rate": 0.031, "evidence": 1.7, "needed": 2.3,
+             "is_proven": False},
+            {"name": "p95", "stable_rate": 0.05, "candidate_rate": None, "evidence": -0.1, "needed": 2.6,
+             "is_proven": False},
+        ],
+    },
+}  # fmt: skip
+
+
+def compare(name: str, lines: list[str], width: int) -> None:
+    """The lines fit, and are what the snapshot holds."""
+    assert max(map(output.columns, lines)) <= width
+    file = SNAPSHOTS / f"{name}-{width}.txt"
+    text = "\n".join(lines) + "\n"
+    if os.environ.get("SC_TEST_SNAPSHOTS") == "write":
+        SNAPSHOTS.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    assert file.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_status_screen_fits(width: int) -> None:
+    compare("status", draw(STATUS, width), width)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_live_area_fits(width: int) -> None:
+    console = Console(width=width, file=io.StringIO(), no_color=True, force_terminal=False)
+    with console.capture() as drawn:
+        console.print(picture(ROLLOUT, width))
+    compare("rollout", [line.rstrip() for line in drawn.get().splitlines()], width)
+
+
+def test_text_from_outside_cannot_steer_the_terminal() -> None:
+    assert not any("\x1b" in line for line in draw(STATUS, 100))
+
+
+def test_what_the_role_may_not_see_is_said() -> None:
+    shown = "\n".join(draw({**STATUS, "alerts": None, "incidents": None, "oncall": None}, 100))
+    assert shown.count("not for your role") == 3
+
+
+def test_a_muted_alert_is_no_alarm() -> None:
+    calm = {
+        **STATUS,
+        "incidents": [],
+        "alerts": [{**STATUS["alerts"][0], "priority": "P0", "state": "suppressed"}],
+    }
+    assert verdict(calm) == 0
+    assert verdict({**calm, "alerts": [{**STATUS["alerts"][0], "priority": "P1"}]}) == 8
+    assert verdict({**calm, "staycalm": {**STATUS["staycalm"], "status": "failing"}}) == 8
+
+
+@pytest.mark.parametrize("room", [20, 40, 80])
+def test_a_table_never_gets_wider_than_its_room(room: int) -> None:
+    rows = [["DEP-1", "calm-kettle-checkout", "production", "x" * 300]]
+    for line in output.lines(["id", "service", "env", "note"], rows, room, spare=(2, 1)):
+        assert output.columns(line) <= room
+
+
+def test_a_pipe_gets_everything() -> None:
+    assert output.lines(["id", "note"], [["1", "x" * 300]], None)[1].endswith("x" * 300)
+
+
+LINES = [{"at_s": float(n), "instance": 0, "stream": "stdout", "text": f"line {n}"} for n in range(8)]
+
+
+@pytest.mark.parametrize(
+    ("seen", "now", "fresh", "is_whole"),
+    [
+        (LINES[:3], LINES[:3], [], True),
+        (LINES[:3], LINES[:5], LINES[3:5], True),
+        (LINES[:3], LINES[2:6], LINES[3:6], True),
+        (LINES[1:3], LINES[:4], LINES[3:4], True),
+        ([], LINES[:2], LINES[:2], True),
+        (LINES[:2], LINES[5:], LINES[5:], False),
+    ],
+)
+def test_following_prints_each_line_once(
+    seen: list[Any], now: list[Any], fresh: list[Any], is_whole: bool
+) -> None:
+    assert news(seen, now) == (fresh, is_whole)
+
+
+def test_the_same_line_twice_is_two_lines() -> None:
+    twice = [LINES[0], LINES[0]]
+    assert news(twice[:1], twice) in ((twice[1:], True), ([], True))
