@@ -119,7 +119,7 @@ def test_the_warm_one_ends_in_time_and_its_route_before_it(world: World) -> None
 def test_a_failed_candidate_is_kept_for_a_day_with_its_logs_and_figures(
     world_db: Database, clock: VirtualClock
 ) -> None:
-    world = World(world_db, clock, settings=replace(QUICK, steady_s=1800.0))
+    world = World(world_db, clock, settings=replace(QUICK, steady_s=7200.0))
     world.first()
     d = world.deploy("v2", steps=QUICKLY)
     world.run(60, until=lambda: world.newest().weight == 50)
@@ -147,3 +147,24 @@ def test_a_new_release_takes_the_warm_ones_slot(world: World) -> None:
     assert world.target.running() == {"shop-production-2", "shop-production-3"}
     done = world.run_to("completed", 400)
     assert world.split() == Split("green", "blue", 100.0, done.preview_token)
+
+
+def test_a_warm_one_that_died_is_started_again_so_that_going_back_stays_one_rename(world: World) -> None:
+    id = two_releases(world)
+    world.target.revisions["shop-production-1"].instances = 0
+    world.run(70)
+    assert "shop-production-1" in world.target.running()
+    world.ask(service.roll_back, id, reason="orders are down")
+    world.run_to("rolled-back", 2)
+    assert world.event(id, "rolled_back")["stable_is_healthy"]
+
+
+def test_a_proxy_that_is_gone_is_told_once(world: World) -> None:
+    world.first()
+    world.router.is_live = False
+    world.run(600)
+    (told,) = [event for event in world.events(str(SHOP)) if event.name == "deployments.drift_found"]
+    assert "proxy edge-1 is not live" in told.body["problem"] and not told.body["mended"]
+    world.router.is_live = True
+    world.run(120)
+    assert world.place().problem is None

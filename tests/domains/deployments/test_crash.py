@@ -195,7 +195,7 @@ def test_when_the_machine_starts_again_what_was_live_is_live_again(world: World)
     world.target.reboot()
     world.router.forget_everything()
     world.restart()
-    world.run(60, until=lambda: world.split() is not None)
+    world.run(90, until=lambda: world.split() is not None)
     assert world.split() == Split("blue")
     assert world.target.running() == {"shop-production-1"}
     assert any(name == "drift_found" for name in world.names(str(SHOP)))

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from staycalm.domains.deployments import queries
+from staycalm.domains.deployments.adoption import adopt_revisions
+from staycalm.domains.deployments.retention import retention_rules
+from staycalm.domains.deployments.strategies import Step
+from staycalm.kit.database.retention import sweep
 from staycalm.ports.traffic import Split
+from tests.conftest import drive
 from tests.domains.deployments.world import World, digest_of
 from tests.scenarios.fakes.traffic import Behaviour
 
@@ -44,3 +52,33 @@ def test_a_bad_release_goes_back_by_itself(world: World) -> None:
     assert 0 < event["detected_after_s"] < 120
     assert done.rollback_took_s is not None
     assert world.revisions()[revision].state == "kept"
+
+
+def test_what_it_will_see_is_told_before_it_starts(world: World) -> None:
+    world.first()
+    d = world.deploy("v2")
+    told = world.event(d.id, "requested")["announcement"]
+    assert told["sentences"][0] == "sop: 10 % for 10m, 50 % for 10m, 90 % for 10m, then 100 %; 30m in all"
+    assert [step["weight"] for step in told["steps"]] == [10.0, 50.0, 90.0]
+
+
+def test_evidence_and_history_are_rows_of_the_deployment(world: World) -> None:
+    world.first()
+    d = world.deploy("v2", steps=(Step(50.0, 60.0),))
+    done = world.run_to("completed", 300)
+    assert done.evidence is not None and done.evidence["candidate_requests"] > 1000
+    seconds = world.read(queries.list_history, d.id)
+    assert [moment.weight for moment in seconds][-1] == 100
+    totals = [moment.body["stable"]["total"] for moment in seconds]
+    assert totals == sorted(totals)
+    world.clock.advance(days=31)
+    for _ in range(3):
+        world.write(sweep, retention_rules(world.settings))
+    assert world.read(queries.list_history, d.id) == ()
+
+
+def test_after_a_restart_running_revisions_are_taken_up_and_strangers_reported(world: World) -> None:
+    world.first()
+    drive(world.target.prepare(stranger := replace(world.revisions()["shop-production-1"].spec, revision="who")))
+    drive(world.target.start(stranger))
+    assert drive(adopt_revisions(world.db, {"process": world.target})) == ("who",)

@@ -26,6 +26,7 @@ from staycalm.domains.releases import public as releases
 from staycalm.kit.database import Database, Tx
 from staycalm.kit.database.log import about
 from staycalm.kit.reconcile import AnyReconciler
+from staycalm.ports.deploy import HealthCheck
 from staycalm.ports.errors import PortError
 from staycalm.ports.traffic import Listener, Split
 from tests.conftest import VirtualClock, drive
@@ -36,7 +37,7 @@ from tests.scenarios.fakes.traffic import FakeRouter
 CI = Actor("service", "ci", "CI")
 ALICE = Actor("person", "alice", "Alice Liddell")
 SHOP = Placement("shop", "production")
-QUICK = DeploymentsSettings(poll_fast_s=1.0, poll_s=5.0, save_every_s=10.0, verify_s=30.0)
+QUICK = DeploymentsSettings(poll_fast_s=1.0, poll_s=5.0, save_every_s=10.0, verify_s=30.0, steady_s=60.0)
 
 
 def shop_config(**changed: Any) -> PlacementConfig:
@@ -48,6 +49,7 @@ def shop_config(**changed: Any) -> PlacementConfig:
         candidate_hosts=("green.shop.example",),
         instances=2,
         command=("shop", "--port", "{port}"),
+        health=HealthCheck(interval_s=1.0),
         warm_for_s=600.0,
     )
     return replace(config, **changed)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,7 +16,6 @@ from staycalm.domains.deployments.model import accumulators, deployments, histor
 from staycalm.domains.deployments.names import read_name
 from staycalm.domains.deployments.records import (
     Deployment,
-    Glance,
     LiveRevision,
     PlacementState,
     Revision,
@@ -29,7 +27,6 @@ from staycalm.domains.deployments.records import (
 )
 from staycalm.domains.deployments.strategies import Step
 from staycalm.kit.database import ReadTx
-from staycalm.kit.database.tables import Utc
 
 MAX_HISTORY = 7200
 _D_COLUMNS = [column for column in deployments.c if column.name != "number"]
@@ -162,27 +159,6 @@ def kept_logs(tx: ReadTx, revision: str) -> list[dict[str, Any]]:
     return list(tx.scalar(sa.select(revisions.c.log_tail).where(revisions.c.name == revision)) or [])
 
 
-_GLANCE = (
-    sa.select(
-        placements.c.running,
-        deployments.c.state,
-        deployments.c.stamp,
-        deployments.c.look_version,
-        placements.c.generation,
-        placements.c.confirmed_generation,
-        deployments.c.deadline_at,
-    )
-    .join(deployments, deployments.c.id == placements.c.running)
-    .where(placements.c.placement == sa.bindparam("which"))
-)
-
-
-def glance(tx: ReadTx, placement: str) -> Glance | None:
-    """Return where the placement's running deployment stands; None when none runs."""
-    row = tx.execute(_GLANCE, {"which": placement}).first()
-    return Glance(**row._mapping) if row is not None else None
-
-
 def set_the_scene(tx: ReadTx, deployment: Deployment, place: PlacementState) -> Scene:
     """Return the deployment with everything a step of its rollout needs."""
     d = deployment
@@ -264,45 +240,3 @@ def running_revisions(tx: ReadTx) -> tuple[Revision, ...]:
     alive = ("created", "starting", "ready", "serving", "warm", "kept")
     query = sa.select(*_R_COLUMNS).where(revisions.c.state.in_(alive)).order_by(revisions.c.created_at).limit(5000)
     return tuple(_revision(row) for row in tx.rows(query))
-
-
-_DUE_PLACEMENTS = (
-    sa.select(placements.c.placement)
-    .where(placements.c.due_at.is_not(None), placements.c.due_at <= sa.bindparam("now", type_=Utc))
-    .order_by(placements.c.running.is_(None), placements.c.due_at)
-    .limit(sa.bindparam("most", type_=sa.Integer))
-)
-_NEXT_PLACEMENT = (
-    sa.select(placements.c.due_at).where(placements.c.due_at.is_not(None)).order_by(placements.c.due_at).limit(1)
-)
-_DUE_REVISIONS = (
-    sa.select(revisions.c.name)
-    .where(revisions.c.due_at.is_not(None), revisions.c.due_at <= sa.bindparam("now", type_=Utc))
-    .order_by(revisions.c.due_at)
-    .limit(sa.bindparam("most", type_=sa.Integer))
-)
-_NEXT_REVISION = (
-    sa.select(revisions.c.due_at).where(revisions.c.due_at.is_not(None)).order_by(revisions.c.due_at).limit(1)
-)
-
-
-def due_placements(tx: ReadTx, limit: int) -> list[str]:
-    """Return the placements with something to do; running rollouts first."""
-    return [row[0] for row in tx.execute(_DUE_PLACEMENTS, {"now": tx.now, "most": limit})]
-
-
-def next_due_placement(tx: ReadTx) -> datetime | None:
-    """Return when the next placement has something to do."""
-    due_at: datetime | None = tx.scalar(_NEXT_PLACEMENT)
-    return due_at
-
-
-def due_revisions(tx: ReadTx, limit: int) -> list[str]:
-    """Return the revisions that are to be stopped or removed."""
-    return [row[0] for row in tx.execute(_DUE_REVISIONS, {"now": tx.now, "most": limit})]
-
-
-def next_due_revision(tx: ReadTx) -> datetime | None:
-    """Return when the next revision is to be stopped or removed."""
-    due_at: datetime | None = tx.scalar(_NEXT_REVISION)
-    return due_at

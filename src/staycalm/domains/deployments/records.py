@@ -13,7 +13,7 @@ from staycalm.core.actor import Actor
 from staycalm.core.placement import Placement
 from staycalm.domains.catalog.public import PlacementConfig
 from staycalm.domains.deployments.decisions import Means, Recheck, Situation
-from staycalm.domains.deployments.machine import FINAL, RUNNING
+from staycalm.domains.deployments.machine import RUNNING
 from staycalm.domains.deployments.strategies import Step
 from staycalm.ports.deploy import RevisionSpec
 from staycalm.ports.traffic import Endpoint, Slot, Split
@@ -98,10 +98,6 @@ class Deployment:
     @property
     def is_running(self) -> bool:
         return self.state in RUNNING
-
-    @property
-    def is_final(self) -> bool:
-        return self.state in FINAL
 
     @property
     def is_held(self) -> bool:

@@ -4,48 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
-
-import sqlalchemy as sa
 
 from staycalm.core.actor import Actor
-from staycalm.core.errors import Conflict, Invalid, NotFound
+from staycalm.core.errors import Invalid
 from staycalm.core.placement import Placement
 from staycalm.domains.catalog import public as catalog
 from staycalm.domains.deployments.announcing import announce
 from staycalm.domains.deployments.changes import (
-    change_deployment,
-    change_place,
     deadline,
     ensure_place,
     insert_deployment,
-    insert_revision,
     take_place,
-    transition,
-    wake,
 )
 from staycalm.domains.deployments.decisions import check_may_deploy
 from staycalm.domains.deployments.events import (
-    DeploymentAborted,
-    DeploymentPaused,
-    DeploymentPromoted,
     DeploymentRequested,
-    DeploymentResumed,
 )
-from staycalm.domains.deployments.machine import RUNNING
-from staycalm.domains.deployments.model import history
-from staycalm.domains.deployments.queries import find_place, get_deployment, get_revision
-from staycalm.domains.deployments.reconcile.endings import Cause, begin_rollback, withdraw
+from staycalm.domains.deployments.queries import find_place
 from staycalm.domains.deployments.reconcile.planning import limits_of
-from staycalm.domains.deployments.reconcile.settling import advance
-from staycalm.domains.deployments.records import Deployment, PlacementState, Revision, other_slot
+from staycalm.domains.deployments.records import Deployment
 from staycalm.domains.deployments.settings import DeploymentsSettings
+from staycalm.domains.deployments.steering import (
+    abort,
+    already_running,
+    check_reason,
+    pause,
+    promote,
+    resume,
+    roll_back,
+)
 from staycalm.domains.deployments.strategies import Step, Strategy, compress, custom_strategy, get_strategy
 from staycalm.domains.monitoring import public as monitoring
 from staycalm.domains.releases import public as releases
 from staycalm.kit.database import Tx
-
-MAX_REASON = 2000
 
 
 def deploy(
@@ -73,7 +64,7 @@ def deploy(
         actor,
         is_production=where.is_production,
         is_hotfix=is_hotfix,
-        reason=_check_reason(reason),
+        reason=check_reason(reason),
         people_deploy_freely=settings.people_deploy_freely,
     )
     wanted = releases.resolve_artifact(tx, service, release)
@@ -81,7 +72,7 @@ def deploy(
     ensure_place(tx, config.placement)
     number = tx.next_number("DEP")
     if not take_place(tx, config.placement, f"DEP-{number}"):
-        raise _already_running(tx, config.placement)
+        raise already_running(tx, config.placement)
     place = find_place(tx, config.placement)
     assert place is not None
     limits = limits_of(settings, config)
@@ -154,239 +145,4 @@ def _strategy(
     return compress(chosen, settings.time_factor) if settings.time_factor > 1.0 else chosen
 
 
-def _check_reason(reason: str) -> str:
-    if len(reason) > MAX_REASON:
-        raise Invalid("long-reason", f"a reason has at most {MAX_REASON} characters")
-    return reason
-
-
-def _already_running(tx: Tx, placement: Placement) -> Conflict:
-    place = find_place(tx, placement)
-    running = place.running if place is not None else None
-    return Conflict(
-        "deployment-running",
-        f"{running} is running in {placement} already",
-        next_step=f"Wait for it, or end it: `sc ops rollback --deployment={running}`.",
-        running=running,
-    )
-
-
-def _running(tx: Tx, name: str) -> tuple[Deployment, PlacementState]:
-    d = get_deployment(tx, name)
-    place = find_place(tx, d.placement)
-    assert place is not None
-    return d, place
-
-
-def roll_back(tx: Tx, actor: Actor, deployment: str, *, reason: str, settings: DeploymentsSettings) -> Deployment:
-    """Stable is to serve everything again: at once while it runs, by one rename while the old one is warm.
-
-    A revision that no longer runs is started again from its artifact first. Before any traffic was shifted
-    this is an abort. Raises Conflict in one sentence when there is nothing to go back to.
-    """
-    d, place = _running(tx, deployment)
-    cause = Cause(_check_reason(reason) or "asked for by hand", "manual", actor, is_automatic=False)
-    if d.state in ("pending", "preparing", "smoke-testing"):
-        return abort(tx, actor, d.id, reason=reason, settings=settings)
-    if d.state in ("shifting", "verifying"):
-        return begin_rollback(tx, d, place, cause, settings, recheck="")
-    if d.state == "rolling-back":
-        return d
-    if d.state == "completed":
-        return _roll_back_live(tx, d, place, cause, settings)
-    raise Conflict("already-over", f"{d.id} is {d.state}", next_step="Look at what is live: `sc ops status`.")
-
-
-def _roll_back_live(
-    tx: Tx, d: Deployment, place: PlacementState, cause: Cause, settings: DeploymentsSettings
-) -> Deployment:
-    if place.live != d.id:
-        raise Conflict(
-            "not-live",
-            f"{d.id} is not live in {d.placement}; {place.live} is",
-            next_step=f"Roll {place.live} back, or deploy {d.release} again.",
-        )
-    if d.stable_revision is None or d.stable_slot is None:
-        raise Conflict(
-            "nothing-before",
-            f"{d.id} was the first deployment of {d.placement}: there is nothing to go back to",
-            next_step="Deploy a release that works.",
-        )
-    if not take_place(tx, d.placement, d.id):
-        raise _already_running(tx, d.placement)
-    taken = find_place(tx, d.placement)
-    assert taken is not None
-    is_warm = place.warm_revision == d.stable_revision
-    changed = {"after_completion": True, "completed_at": d.completed_at, "recheck": ""}
-    if is_warm:
-        return begin_rollback(tx, d, taken, cause, settings, **changed)
-    returning = _start_again(tx, d, taken)
-    limit_s = d.config.health.start_deadline_s + settings.smoke_limit_s
-    d = begin_rollback(
-        tx, d, taken, cause, settings, **changed, return_revision=returning, did_smoke_pass=False, weight=None
-    )
-    return change_deployment(tx, d, deadline_at=tx.now + timedelta(seconds=limit_s))
-
-
-def _start_again(tx: Tx, d: Deployment, place: PlacementState) -> str:
-    """A new revision of the release before is created; returns its name. NotFound when its record is gone."""
-    assert d.stable_revision is not None
-    old = get_revision(tx, d.stable_revision)
-    release = releases.find_release(tx, old.release)
-    if release is None:
-        raise NotFound(
-            "release-gone",
-            f"{old.release}, which served before {d.id}, is not known any more",
-            next_step="Deploy a release that is.",
-        )
-    number = place.revision_count + 1
-    name = f"{d.service}-{d.environment}-{number}"
-    change_place(tx, place, revision_count=number)
-    again = Revision(
-        name=name,
-        placement=old.placement,
-        deployment=old.deployment,
-        release=old.release,
-        digest=old.digest,
-        slot=other_slot(d.candidate_slot),
-        target=old.target,
-        spec=replace(old.spec, revision=name, reference=release.reference),
-        endpoints=(),
-        state="created",
-        is_routed=False,
-        why_kept=None,
-        stop_at=None,
-        due_at=None,
-        attempts=0,
-        problem=None,
-        snapshot=None,
-        created_at=tx.now,
-        stopped_at=None,
-    )
-    insert_revision(tx, again, number)
-    return name
-
-
-def abort(tx: Tx, actor: Actor, deployment: str, *, reason: str, settings: DeploymentsSettings) -> Deployment:
-    """The deployment ends without its release; stable serves everything. Final and fenced."""
-    d, place = _running(tx, deployment)
-    why = _check_reason(reason) or "asked for by hand"
-    if d.state == "pending":
-        d = transition(
-            tx, d, "abort", settings, ending="aborted", end_reason=why, end_code="manual", end_actor=actor,
-            decided_at=tx.now, finished_at=tx.now,
-        )  # fmt: skip
-        change_place(tx, place, running=None, due_at=tx.now)
-        tx.emit(
-            actor,
-            DeploymentAborted(
-                subject=d.id,
-                service=d.service,
-                environment=d.environment,
-                reason=why,
-                code="manual",
-                is_automatic=False,
-                had_traffic=False,
-            ),
-        )
-        return d
-    _check_is_running(d, "abort")
-    if d.state == "rolling-back":
-        return d
-    return withdraw(tx, d, place, Cause(why, "manual", actor, is_automatic=False), settings)
-
-
-def _check_is_running(d: Deployment, verb: str, *states: str) -> None:
-    if d.state not in (states or RUNNING):
-        raise Conflict(
-            "wrong-state",
-            f"cannot {verb} {d.id}: it is {d.state}",
-            next_step="Look at it: `sc ops deployments`.",
-            state=d.state,
-        )
-
-
-def pause(tx: Tx, actor: Actor, deployment: str, *, reason: str, settings: DeploymentsSettings) -> Deployment:
-    """The rollout's clock stands still; it is watched on, and still rolls back by itself."""
-    d, _ = _running(tx, deployment)
-    _check_is_running(d, "pause", "shifting", "verifying")
-    if d.is_paused:
-        return d
-    limit = tx.now + timedelta(seconds=settings.held_limit_s)
-    d = change_deployment(tx, d, is_paused=True, frozen_at=d.frozen_at or tx.now, deadline_at=limit)
-    tx.emit(
-        actor,
-        DeploymentPaused(subject=d.id, service=d.service, environment=d.environment, reason=_check_reason(reason)),
-    )
-    wake(tx, d.placement)
-    return d
-
-
-def resume(tx: Tx, actor: Actor, deployment: str, *, settings: DeploymentsSettings) -> Deployment:
-    """A paused or held rollout goes on with the rest of its step; the finding it was held for is waived."""
-    d, _ = _running(tx, deployment)
-    if not d.is_frozen:
-        raise Conflict("not-frozen", f"{d.id} is neither paused nor held", next_step="Nothing is to be done.")
-    d = _unfreeze(tx, d, settings)
-    waived = list(d.waived)
-    tx.emit(actor, DeploymentResumed(subject=d.id, service=d.service, environment=d.environment, waived=waived))
-    wake(tx, d.placement)
-    return d
-
-
-def _unfreeze(tx: Tx, d: Deployment, settings: DeploymentsSettings) -> Deployment:
-    if not d.is_frozen:
-        return d
-    stood_still = tx.now - d.frozen_at if d.frozen_at is not None else timedelta(0)
-    waived = (*d.waived, d.held_code) if d.held_code is not None and d.held_code not in d.waived else d.waived
-    return change_deployment(
-        tx,
-        d,
-        held_code=None,
-        held_reason=None,
-        is_paused=False,
-        frozen_at=None,
-        waived=waived,
-        step_ends_at=d.step_ends_at + stood_still if d.step_ends_at is not None else None,
-        deadline_at=deadline(tx, d, settings),
-    )
-
-
-def promote(
-    tx: Tx, actor: Actor, deployment: str, *, reason: str, settings: DeploymentsSettings, to_full: bool = False
-) -> Deployment:
-    """The rollout does not wait for the end of its step: the next weight, or everything, is wanted now.
-
-    At full weight the smoke tests are run once more and complete it. The deployment counts as not proven.
-    """
-    d, _ = _running(tx, deployment)
-    _check_is_running(d, "promote", "shifting", "verifying")
-    d = _unfreeze(tx, d, settings)
-    if d.state == "verifying":
-        d = change_deployment(tx, d, recheck="complete")
-    else:
-        last = replace(d, step=len(d.steps)) if to_full else d
-        d = advance(tx, last, settings, is_proven=False)
-    tx.emit(
-        actor,
-        DeploymentPromoted(
-            subject=d.id,
-            service=d.service,
-            environment=d.environment,
-            to_weight=d.wanted_weight,
-            reason=_check_reason(reason),
-        ),
-    )
-    wake(tx, d.placement)
-    return d
-
-
-def forget_history(tx: Tx, settings: DeploymentsSettings, *, limit: int = 5000) -> int:
-    """Seconds older than the setting are gone, at most `limit` of them at once; returns how many."""
-    before = int((tx.now - timedelta(seconds=settings.history_s)).timestamp())
-    h = history.c
-    old = sa.select(h.deployment, h.second).where(h.second < before).limit(limit)
-    rows = tx.rows(old)
-    for row in rows:
-        tx.execute(history.delete().where(h.deployment == row.deployment, h.second == row.second))
-    return len(rows)
+__all__ = ["abort", "deploy", "pause", "promote", "resume", "roll_back", "traffic_of"]

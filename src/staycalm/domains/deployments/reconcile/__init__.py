@@ -10,6 +10,7 @@ from typing import cast
 
 from staycalm.core.placement import Placement
 from staycalm.domains.deployments import queries
+from staycalm.domains.deployments.reconcile import due
 from staycalm.domains.deployments.reconcile.effects import (
     CheckReady,
     Inspect,
@@ -29,6 +30,7 @@ from staycalm.domains.deployments.reconcile.effects import (
 from staycalm.domains.deployments.reconcile.look import carry as carry_look
 from staycalm.domains.deployments.reconcile.look import watch
 from staycalm.domains.deployments.reconcile.looking import settle_look, settle_quiet_look
+from staycalm.domains.deployments.reconcile.memory import Memory, plan_again
 from staycalm.domains.deployments.reconcile.outside import (
     Outside,
     check_ready,
@@ -41,7 +43,7 @@ from staycalm.domains.deployments.reconcile.outside import (
     start_revision,
     stop_revision,
 )
-from staycalm.domains.deployments.reconcile.planning import Memory, plan_again, plan_rollout
+from staycalm.domains.deployments.reconcile.planning import plan_rollout
 from staycalm.domains.deployments.reconcile.settling import settle_rollout
 from staycalm.domains.deployments.reconcile.steady import (
     plan_retirement,
@@ -135,8 +137,8 @@ def rollouts_reconciler(outside: Outside, settings: DeploymentsSettings) -> Reco
 
     return Reconciler(
         name="deployments",
-        due=queries.due_placements,
-        next_due=queries.next_due_placement,
+        due=due.due_placements,
+        next_due=due.next_due_placement,
         plan=plan,
         perform=act,
         settle=settle,
@@ -165,8 +167,8 @@ def revisions_reconciler(outside: Outside, settings: DeploymentsSettings) -> Rec
 
     return Reconciler(
         name="deployments.revisions",
-        due=queries.due_revisions,
-        next_due=queries.next_due_revision,
+        due=due.due_revisions,
+        next_due=due.next_due_revision,
         plan=plan,
         perform=act,
         settle=settle,

@@ -112,12 +112,11 @@ class Watch(Effect):
 
 @dataclass(frozen=True, kw_only=True)
 class Inspect(Effect):
-    """What should serve and run does; what does not is set again."""
+    """What should serve and run does; what does not is set again. `running`: (target, spec), stable first."""
 
     placement: Placement
     split_to: SetSplit | None
-    target: str | None
-    stable: RevisionSpec | None
+    running: tuple[tuple[str, RevisionSpec], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +174,7 @@ class SentBack:
 class Looked:
     """What one look saw and did. `sent_back` is set when stable serves everything again.
 
-    `was_adopted`: somebody had already gone back. `back_problem`: going back was tried and not confirmed.
+    `back_problem`: going back was tried and not confirmed.
     """
 
     at: datetime
@@ -187,7 +186,6 @@ class Looked:
     reaction: Reaction
     decided_at: datetime | None = None
     sent_back: SentBack | None = None
-    was_adopted: bool = False
     back_problem: str | None = None
     has_drifted: bool = False
 
@@ -207,7 +205,7 @@ class Inspected:
     problem: str | None = None
     is_mended: bool = False
     adopted: int | None = None
-    status: RevisionStatus | None = None
+    statuses: tuple[RevisionStatus, ...] = ()
     is_confirmed: bool = False
     behind: int | None = None
 

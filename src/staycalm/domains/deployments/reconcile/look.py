@@ -59,8 +59,10 @@ async def watch(outside: Outside, effect: Watch) -> Looked:
 
 async def _roll_back(outside: Outside, effect: Watch, looked: Looked) -> Looked:
     decided_at = outside.clock.now()
+    # This look has just seen its own generation in force, so the rename need not look again.
+    back = effect.back if looked.has_drifted else replace(effect.back, own=())
     try:
-        sent = await send_back(outside, effect.back)
+        sent = await send_back(outside, back)
     except PortError as error:
         return replace(looked, decided_at=decided_at, back_problem=str(error))
     state = await _count_the_last(outside, effect.sources, looked.state)
@@ -92,7 +94,6 @@ async def _adopt(outside: Outside, effect: Watch, now: datetime) -> Looked:
         reaction=reaction,
         decided_at=now,
         sent_back=sent,
-        was_adopted=True,
     )
 
 

@@ -15,11 +15,11 @@ from staycalm.domains.deployments.changes import (
     save_moment,
 )
 from staycalm.domains.deployments.machine import WITH_TRAFFIC
-from staycalm.domains.deployments.reconcile import endings
+from staycalm.domains.deployments.reconcile import endings, finishing
 from staycalm.domains.deployments.reconcile.effects import Looked, Watch
 from staycalm.domains.deployments.reconcile.endings import Cause
-from staycalm.domains.deployments.reconcile.planning import Memory, is_unchanged
-from staycalm.domains.deployments.reconcile.settling import advance
+from staycalm.domains.deployments.reconcile.memory import Memory, is_unchanged
+from staycalm.domains.deployments.reconcile.steps import advance
 from staycalm.domains.deployments.records import Deployment, Scene
 from staycalm.domains.deployments.settings import DeploymentsSettings
 from staycalm.domains.deployments.watching.state import WatchState, dump_watch
@@ -52,7 +52,7 @@ def settle_look(
         return
     if d.state not in WITH_TRAFFIC:
         if d.state == "rolling-back" and looked.sent_back is not None:
-            endings.finish(tx, scene, looked.sent_back, settings)
+            finishing.finish(tx, scene, looked.sent_back, settings)
         return
     state, d = _save(tx, d, looked, settings)
     scene = replace(scene, deployment=d)
@@ -103,7 +103,7 @@ def _react(
         cause = Cause(reaction.reason, reaction.code, decided_at=looked.decided_at)
         d = endings.begin_rollback(tx, d, scene.place, cause, settings, recheck="")
         if looked.sent_back is not None:
-            endings.finish(tx, replace(scene, deployment=d), looked.sent_back, settings)
+            finishing.finish(tx, replace(scene, deployment=d), looked.sent_back, settings)
         elif looked.back_problem is not None:
             change_deployment(tx, d, attempts=1, problem=looked.back_problem)
     elif reaction.kind == "hold":

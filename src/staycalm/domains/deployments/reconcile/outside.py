@@ -173,42 +173,46 @@ async def _is_stable_healthy(outside: Outside, effect: WayBack) -> bool:
 
 
 async def inspect(outside: Outside, effect: Inspect) -> Inspected:
-    """What should serve does again, or what is wrong is known. A restarted stable gets its route next time."""
-    status: RevisionStatus | None = None
-    if effect.stable is not None and effect.target is not None:
-        target = outside.target(effect.target)
-        status = await target.status(effect.stable)
+    """What should serve does again, or what is wrong is known. A restarted revision gets its route next time."""
+    statuses: list[RevisionStatus] = []
+    for name, spec in effect.running:
+        target = outside.target(name)
+        status = await target.status(spec)
         if not status.exists or not status.instances:
-            await target.prepare(effect.stable)
-            status = await target.start(effect.stable)
-            return Inspected(f"{effect.stable.revision} did not run", is_mended=True, status=status)
+            await target.prepare(spec)
+            await target.start(spec)
+            return Inspected(f"{spec.revision} did not run", is_mended=True)
+        statuses.append(status)
+    seen = tuple(statuses)
     wanted = effect.split_to
     if wanted is None:
-        return Inspected(status=status)
+        return Inspected(statuses=seen)
     router = outside.router(wanted.router)
     adopted = await find_adopted(router, effect.placement, wanted.reserved, wanted.deadline_s)
     if adopted is not None:
-        return Inspected(adopted=adopted, status=status)
-    wrong = [text for edge in await router.observe(effect.placement) if (text := _wrong(edge, wanted))]
+        return Inspected(adopted=adopted, statuses=seen)
+    edges = await router.observe(effect.placement)
+    dead = [
+        f"proxy {edge.edge} is not live: {edge.problem or 'no reason known'}" for edge in edges if not edge.is_live
+    ]
+    if dead:
+        return Inspected("; ".join(dead), statuses=seen)
+    wrong = [
+        f"proxy {edge.edge} had generation {edge.generation} in force, not {wanted.generation}"
+        for edge in edges
+        if is_off(edge, wanted.generation, wanted.split.candidate_weight)
+    ]
     if not wrong:
         await router.ensure(wanted.route)
-        return Inspected(status=status, is_confirmed=True)
+        return Inspected(statuses=seen, is_confirmed=True)
     done = await set_split(outside, wanted)
     return Inspected(
         problem="; ".join(wrong),
         is_mended=isinstance(done, SplitSet),
-        status=status,
+        statuses=seen,
         is_confirmed=isinstance(done, SplitSet),
         behind=done.generation if isinstance(done, Behind) else None,
     )
-
-
-def _wrong(edge: EdgeObservation, wanted: SetSplit) -> str | None:
-    if not edge.is_live:
-        return f"proxy {edge.edge} is not live: {edge.problem or 'no reason known'}"
-    if is_off(edge, wanted.generation, wanted.split.candidate_weight):
-        return f"proxy {edge.edge} had generation {edge.generation} in force, not {wanted.generation}"
-    return None
 
 
 def is_off(edge: EdgeObservation, generation: int, weight: float) -> bool:

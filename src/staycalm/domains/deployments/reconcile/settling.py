@@ -13,8 +13,8 @@ from staycalm.domains.deployments.changes import (
     transition,
 )
 from staycalm.domains.deployments.decisions import retry_after_s
-from staycalm.domains.deployments.events import CandidateReady, SmokeTestsPassed, WeightShifted
-from staycalm.domains.deployments.reconcile import endings
+from staycalm.domains.deployments.events import CandidateReady, SmokeTestsPassed
+from staycalm.domains.deployments.reconcile import endings, finishing
 from staycalm.domains.deployments.reconcile.effects import (
     Adopted,
     Behind,
@@ -28,9 +28,9 @@ from staycalm.domains.deployments.reconcile.effects import (
     StartRevision,
 )
 from staycalm.domains.deployments.reconcile.endings import Cause
-from staycalm.domains.deployments.records import Deployment, Revision, Scene, after_rollback
+from staycalm.domains.deployments.reconcile.steps import advance, arriving_revision, settle_split, settle_weight
+from staycalm.domains.deployments.records import Deployment, Scene, after_rollback
 from staycalm.domains.deployments.settings import DeploymentsSettings
-from staycalm.domains.deployments.strategies import Step
 from staycalm.kit.database import Tx
 from staycalm.kit.reconcile import Effect
 from staycalm.ports.deploy import RevisionStatus
@@ -61,7 +61,7 @@ def settle_rollout(
         _settle_behind(tx, scene, outcome)
     elif isinstance(outcome, SentBack):
         if scene.deployment.state == "rolling-back":
-            endings.finish(tx, scene, outcome, settings)
+            finishing.finish(tx, scene, outcome, settings)
     elif isinstance(effect, StartRevision) and isinstance(outcome, RevisionStatus):
         _settle_started(tx, scene, effect, outcome, settings)
     elif isinstance(effect, CheckReady) and isinstance(outcome, RevisionStatus):
@@ -69,19 +69,15 @@ def settle_rollout(
     elif isinstance(effect, RunSmokeTests) and isinstance(outcome, tuple):
         _settle_smoke(tx, scene, outcome, settings)
     elif isinstance(effect, SetSplit) and isinstance(outcome, SplitSet):
-        _settle_split(tx, scene, effect, outcome, settings)
+        settle_split(tx, scene, effect, outcome, settings)
     elif isinstance(effect, SetInstances) and isinstance(outcome, SplitSet):
         settle_weight(tx, scene, effect.weight, outcome.took_s, settings)
-
-
-def _arriving(scene: Scene) -> Revision | None:
-    return scene.returning if scene.deployment.state == "rolling-back" else scene.candidate
 
 
 def _settle_started(
     tx: Tx, scene: Scene, effect: StartRevision, status: RevisionStatus, settings: DeploymentsSettings
 ) -> None:
-    d, revision = scene.deployment, _arriving(scene)
+    d, revision = scene.deployment, arriving_revision(scene)
     if revision is None or revision.name != effect.spec.revision or revision.state != "created":
         return
     limit_s = effect.spec.health.start_deadline_s
@@ -100,7 +96,7 @@ def _settle_checked(
     *,
     is_ready: bool = False,
 ) -> None:
-    d, revision = scene.deployment, _arriving(scene)
+    d, revision = scene.deployment, arriving_revision(scene)
     if revision is None or revision.name != status.revision or revision.state != "starting":
         return
     if not (is_ready or status.is_ready):
@@ -148,7 +144,7 @@ def _settle_smoke(tx: Tx, scene: Scene, results: tuple[SmokeResult, ...], settin
     elif d.state == "rolling-back":
         change_deployment(tx, d, did_smoke_pass=True)
     elif d.recheck == "complete":
-        endings.complete(tx, scene, settings)
+        finishing.complete(tx, scene, settings)
     elif d.recheck == "advance":
         advance(tx, d, settings, is_proven=False)
 
@@ -194,104 +190,6 @@ def _leave_smoke_testing(tx: Tx, d: Deployment, settings: DeploymentsSettings) -
         advance(tx, d, settings, is_proven=False)
 
 
-def advance(
-    tx: Tx, d: Deployment, settings: DeploymentsSettings, *, is_proven: bool, **changed: object
-) -> Deployment:
-    """The next step's weight is wanted; after the last step, everything."""
-    after = d.step + 1
-    if after < len(d.steps):
-        step: Step = d.steps[after]
-        return change_deployment(
-            tx, d, step=after, step_ends_at=None, wanted_weight=step.weight, recheck="", attempts=0, **changed
-        )
-    return transition(
-        tx,
-        d,
-        "verify",
-        settings,
-        step_ends_at=None,
-        wanted_weight=100.0,
-        recheck="",
-        is_proven=is_proven,
-        **changed,
-    )
-
-
-def _settle_split(tx: Tx, scene: Scene, effect: SetSplit, done: SplitSet, settings: DeploymentsSettings) -> None:
-    place = scene.place
-    if place.generation != effect.generation:
-        return
-    change_place(
-        tx, place, confirmed_generation=effect.generation, confirmed_split=effect.split, attempts=0, problem=None
-    )
-    d = scene.deployment
-    if d.state == "rolling-back":
-        if d.weight is None:
-            change_deployment(tx, d, weight=0.0)
-            _mark_routed(tx, scene, settings)
-        return
-    if d.weight is None:
-        _mark_routed(tx, scene, settings)
-        change_deployment(
-            tx, d, weight=effect.split.candidate_weight, weight_since=tx.now, attempts=0, problem=None
-        )
-        if d.is_first and d.did_smoke_pass:
-            endings.complete(tx, scene, settings)
-        return
-    weight = 100.0 if effect.split.candidate is None else effect.split.candidate_weight
-    settle_weight(tx, scene, weight, done.took_s, settings, generation=effect.generation)
-
-
-def _mark_routed(tx: Tx, scene: Scene, settings: DeploymentsSettings) -> None:
-    """The newcomer has its slot; whoever had it before is reached by nobody and, if it was warm, is not needed."""
-    arriving = _arriving(scene)
-    assert arriving is not None
-    change_revision(tx, arriving, is_routed=True)
-    warm = endings.revision_of(tx, scene.place.warm_revision)
-    if warm is not None and warm.name != arriving.name and warm.state == "warm":
-        soon = tx.now + timedelta(seconds=1)
-        change_revision(tx, warm, is_routed=False, stop_at=soon, due_at=soon)
-    change_place(tx, scene.place, warm_revision=None)
-    endings.unroute_others(tx, scene.place, keep=(arriving.name, scene.place.stable_revision))
-
-
-def settle_weight(
-    tx: Tx, scene: Scene, weight: float, took_s: float, settings: DeploymentsSettings, *, generation: int = 0
-) -> None:
-    """The weight is in force: the step's clock starts. The same weight set again changes nothing."""
-    d = scene.deployment
-    if d.state == "smoke-testing" and d.is_first and d.did_smoke_pass:
-        d = change_deployment(tx, d, weight=weight, weight_since=tx.now)
-        endings.complete(tx, replace(scene, deployment=d), settings)
-        return
-    if d.weight == weight or d.wanted_weight != weight or d.state not in ("shifting", "verifying"):
-        return
-    lasts_s = settings.verify_s if d.state == "verifying" else d.steps[d.step].duration_s
-    change_deployment(
-        tx,
-        d,
-        weight=weight,
-        weight_since=tx.now,
-        step_ends_at=tx.now + timedelta(seconds=lasts_s),
-        first_shift_at=d.first_shift_at or (tx.now if weight > 0 else None),
-        attempts=0,
-        problem=None,
-    )
-    tx.emit(
-        SYSTEM,
-        WeightShifted(
-            subject=d.id,
-            service=d.service,
-            environment=d.environment,
-            weight=weight,
-            previous_weight=d.weight or 0.0,
-            step=d.step,
-            generation=generation,
-            took_s=took_s,
-        ),
-    )
-
-
 def _settle_adopted(tx: Tx, scene: Scene, adopted: Adopted, settings: DeploymentsSettings) -> None:
     """A rollback in force at the proxy is the truth; the database follows it."""
     d, place = scene.deployment, scene.place
@@ -300,7 +198,7 @@ def _settle_adopted(tx: Tx, scene: Scene, adopted: Adopted, settings: Deployment
         return
     if d.state in ("shifting", "verifying"):
         d = endings.begin_rollback(tx, d, place, Cause(reason, "adopted"), settings, recheck="")
-        endings.finish(tx, replace(scene, deployment=d), SentBack(0.0, adopted.generation, True), settings)
+        finishing.finish(tx, replace(scene, deployment=d), SentBack(0.0, adopted.generation, True), settings)
         return
     split = after_rollback(place.confirmed_split) if place.confirmed_split is not None else None
     change_place(tx, place, split=split)

@@ -17,7 +17,7 @@ from staycalm.domains.deployments.queries import (
     list_revisions,
     set_the_scene,
 )
-from staycalm.domains.deployments.reconcile import endings
+from staycalm.domains.deployments.reconcile import endings, finishing
 from staycalm.domains.deployments.reconcile.effects import (
     Inspect,
     Inspected,
@@ -47,14 +47,15 @@ def plan_steady(tx: Tx, place: PlacementState, settings: DeploymentsSettings) ->
         change_place(tx, place, due_at=None)
         return None
     known = list_revisions(tx, place.placement)
-    stable = next(each for each in known if each.name == place.stable_revision)
+    stable = get_revision(tx, place.stable_revision or "")
     split_to = _wanted_route(tx, place, d, stable, known, settings) if d.means == "weights" else None
+    warm = [each for each in known if each.name == place.warm_revision and each.state == "warm"]
+    running = [stable, *warm] if d.means == "weights" else [stable]
     return Inspect(
         key=f"{place.placement}/inspect",
         placement=place.placement,
         split_to=split_to,
-        target=stable.target,
-        stable=stable.spec,
+        running=tuple((each.target, each.spec) for each in running),
     )
 
 
@@ -90,7 +91,14 @@ def settle_steady(
         pause = timedelta(seconds=retry_after_s(attempts))
         change_place(tx, place, attempts=attempts, problem=str(outcome), due_at=tx.now + pause)
         return
-    place = change_place(tx, place, attempts=0, problem=None, due_at=tx.now + timedelta(seconds=settings.steady_s))
+    # The same trouble again is told once, and mended more and more rarely.
+    is_new = outcome.problem is not None and outcome.problem != place.problem
+    attempts = place.attempts + 1 if outcome.is_mended else 0
+    pause_s = settings.steady_s
+    if outcome.is_mended:
+        pause_s = retry_after_s(attempts, first_s=1.0, most_s=settings.steady_s)
+    due_at = tx.now + timedelta(seconds=pause_s)
+    place = change_place(tx, place, attempts=attempts, problem=outcome.problem, due_at=due_at)
     if outcome.adopted is not None:
         _adopt(tx, place, outcome.adopted, settings)
         return
@@ -101,12 +109,12 @@ def settle_steady(
     if outcome.is_confirmed and effect.split_to is not None:
         _confirm(tx, place, effect.split_to)
     _follow_endpoints(tx, place, outcome)
-    if outcome.problem is not None:
+    if is_new:
         found = DriftFound(
             subject=str(place.placement),
             service=place.placement.service,
             environment=place.placement.environment,
-            problem=outcome.problem,
+            problem=outcome.problem or "",
             mended=outcome.is_mended,
         )
         tx.emit(SYSTEM, found)
@@ -124,14 +132,13 @@ def _confirm(tx: Tx, place: PlacementState, done: SetSplit) -> None:
 
 
 def _follow_endpoints(tx: Tx, place: PlacementState, outcome: Inspected) -> None:
-    """A restarted stable may listen elsewhere: its route follows at once."""
-    if outcome.status is None or place.stable_revision is None:
-        return
-    endpoints = tuple(i.endpoint for i in outcome.status.instances if i.endpoint is not None)
-    stable = get_revision(tx, place.stable_revision)
-    if endpoints and endpoints != stable.endpoints:
-        change_revision(tx, stable, endpoints=endpoints)
-        change_place(tx, place, due_at=tx.now)
+    """A restarted revision may listen elsewhere: its route follows at once."""
+    for status in outcome.statuses:
+        endpoints = tuple(i.endpoint for i in status.instances if i.endpoint is not None)
+        revision = get_revision(tx, status.revision)
+        if endpoints and endpoints != revision.endpoints:
+            change_revision(tx, revision, endpoints=endpoints)
+            change_place(tx, place, due_at=tx.now)
 
 
 def _adopt(tx: Tx, place: PlacementState, generation: int, settings: DeploymentsSettings) -> None:
@@ -146,7 +153,7 @@ def _adopt(tx: Tx, place: PlacementState, generation: int, settings: Deployments
     cause = Cause("the proxy had already gone back to the revision before", "adopted")
     d = endings.begin_rollback(tx, d, taken, cause, settings, after_completion=True)
     scene = set_the_scene(tx, d, taken)
-    endings.finish(tx, replace(scene, deployment=d), SentBack(0.0, generation, True), settings)
+    finishing.finish(tx, replace(scene, deployment=d), SentBack(0.0, generation, True), settings)
 
 
 def plan_retirement(tx: Tx, name: str, settings: DeploymentsSettings) -> Effect | None:
@@ -216,6 +223,6 @@ def settle_retirement(
             log_tail=lines,
             due_at=tx.now + timedelta(seconds=settings.remove_stopped_after_s),
         )
-        endings.note_removed(tx, revision, revision.why_kept or "its time is over")
+        finishing.note_removed(tx, revision, revision.why_kept or "its time is over")
     elif isinstance(effect, RemoveRevision) and revision.state == "stopped":
         change_revision(tx, revision, "remove", due_at=None, attempts=0, problem=None)
