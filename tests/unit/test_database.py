@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -15,8 +18,10 @@ from staycalm.core.errors import Conflict, Unavailable
 from staycalm.core.events import Event
 from staycalm.kit.clock import SystemClock
 from staycalm.kit.database import Database, ReadTx, Tx, leases, log
+from staycalm.kit.database.tables import leases as leases_table
 from staycalm.kit.database.tables import metadata
 from staycalm.kit.ids import Ids
+from tests import databases
 from tests.conftest import VirtualClock, drive
 
 
@@ -102,3 +107,123 @@ def test_ids_grow_and_never_repeat(clock: VirtualClock) -> None:
     made = [ids.uuid() for _ in range(10_000)]
     assert made == sorted(set(made))
     assert {uuid[14] for uuid in made} == {"7"}
+
+
+@pytest.mark.skipif(databases.SERVER is None, reason="SC_TEST_POSTGRES names no server")
+class TestACursorOnPostgres:
+    """Two transactions draw their seqs in one order and commit in the other."""
+
+    @pytest.fixture
+    def database(self) -> Iterator[Database]:
+        clock = SystemClock()
+        with databases.opened("postgres", clock, Ids(clock)) as made:
+            yield made
+
+    def begin(self, database: Database, stack: ExitStack) -> tuple[sa.Connection, Tx]:
+        connection = stack.enter_context(database.engine.connect())
+        connection.begin()
+        return connection, Tx(connection, database.clock.now(), database.ids, database.subscriptions)
+
+    def test_waits_for_the_transaction_that_drew_the_lower_seq(self, database: Database) -> None:
+        with ExitStack() as stack:
+            slow, slow_tx = self.begin(database, stack)
+            quick, quick_tx = self.begin(database, stack)
+            # The quick one has the lower transaction number, and the higher seq.
+            quick_tx.next_number("INC")
+            paint(slow_tx, "DOOR-1", "first")
+            paint(quick_tx, "DOOR-2", "second")
+            quick.commit()
+            assert drive(database.read(seen)) == []
+            slow.commit()
+            assert drive(database.read(seen)) == ["first", "second"]
+
+    def test_does_not_wait_for_one_that_was_undone_or_writes_no_events(self, database: Database) -> None:
+        with ExitStack() as stack:
+            undone, undone_tx = self.begin(database, stack)
+            _, silent_tx = self.begin(database, stack)
+            silent_tx.next_number("INC")
+            paint(undone_tx, "DOOR-1", "first")
+            undone.rollback()
+            drive(database.write(paint, "DOOR-2", "second"))
+            assert drive(database.read(seen)) == ["second"]
+
+    def test_waits_for_one_that_writes_again_after_an_undone_savepoint(self, database: Database) -> None:
+        with ExitStack() as stack:
+            slow, slow_tx = self.begin(database, stack)
+            with suppress(Conflict), slow_tx.savepoint():
+                paint_and_fail(slow_tx)
+            paint(slow_tx, "DOOR-1", "first")
+            drive(database.write(paint, "DOOR-2", "second"))
+            assert drive(database.read(seen)) == []
+            slow.commit()
+            assert drive(database.read(seen)) == ["first", "second"]
+
+    def test_sees_every_event_once_while_many_write(self, database: Database) -> None:
+        async def story() -> tuple[list[int], list[int]]:
+            clock = SystemClock()
+            busy = Database(database.url, clock, Ids(clock), threads=8)
+            followed: list[int] = []
+            written: list[int] = []
+
+            def paint_two(tx: Tx, n: int) -> tuple[int, int]:
+                return paint(tx, f"DOOR-{n}", "red"), paint(tx, f"DOOR-{n}", "blue")
+
+            async def write_many(first: int) -> None:
+                for n in range(first, first + 60):
+                    written.extend(await busy.write(paint_two, n))
+
+            async def follow() -> None:
+                while len(followed) < 8 * 60 * 2:
+                    at = followed[-1] if followed else 0
+                    followed.extend(entry.seq for entry in await busy.read(log.after, at, limit=7))
+
+            async with asyncio.timeout(40):
+                await asyncio.gather(follow(), *(write_many(n * 100) for n in range(8)))
+            busy.close()
+            return followed, written
+
+        followed, written = asyncio.run(story())
+        assert followed == sorted(written)
+
+
+def test_a_lost_race_is_run_again_and_sees_who_won() -> None:
+    """Both look, neither sees the row, both insert: the loser runs again instead of failing."""
+    if databases.SERVER is None:
+        pytest.skip("SC_TEST_POSTGRES names no server")
+    barrier = threading.Barrier(2, timeout=20)
+
+    def name_once(tx: Tx, who: str) -> str:
+        found = tx.scalar(sa.select(leases_table.c.holder).where(leases_table.c.name == "x"))
+        if found is not None:
+            return str(found)
+        with suppress(threading.BrokenBarrierError):
+            barrier.wait()
+        tx.execute(leases_table.insert().values(name="x", holder=who, until=tx.now, fence=1))
+        return who
+
+    async def story(url: str) -> list[str]:
+        clock = SystemClock()
+        database = Database(url, clock, Ids(clock))
+        answers = await asyncio.gather(database.write(name_once, "a"), database.write(name_once, "b"))
+        database.close()
+        return list(answers)
+
+    clock = SystemClock()
+    with databases.opened("postgres", clock) as database:
+        answers = asyncio.run(story(database.url))
+    assert answers in (["a", "a"], ["b", "b"])
+
+
+def test_a_listener_that_fails_does_not_undo_the_answer(tmp_path: Path) -> None:
+    async def story() -> list[int]:
+        clock = SystemClock()
+        database = Database(f"sqlite:///{tmp_path}/a.db", clock, Ids(clock))
+        metadata.create_all(database.engine)
+        database.commit_listeners.append(lambda emitted: 1 // 0)  # type: ignore[arg-type,return-value]
+        answers = [await database.write(paint, "DOOR-1", "red") for _ in range(2)]
+        database.close()
+        with pytest.raises(Unavailable, match="stopping"):
+            await database.write(paint, "DOOR-1", "blue")
+        return answers
+
+    assert asyncio.run(story()) == [1, 2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -12,10 +12,10 @@ import sqlalchemy as sa
 
 from staycalm.core.actor import SYSTEM
 from staycalm.core.events import Event, Recorded
-from staycalm.engine.dispatch import MAX_ATTEMPTS
+from staycalm.engine.dispatch import MAX_ATTEMPTS, deliver_batch
 from staycalm.engine.loop import Engine
-from staycalm.kit.database import Database, ReadTx, Tx
-from staycalm.kit.database.tables import deliveries
+from staycalm.kit.database import Database, ReadTx, Tx, leases
+from staycalm.kit.database.tables import deliveries, events
 from staycalm.kit.reconcile import AnyReconciler, Effect, Reconciler
 from staycalm.kit.subscriptions import Subscription, Subscriptions
 from staycalm.ports.errors import OutsideUnavailable
@@ -88,6 +88,46 @@ def test_a_poison_event_holds_back_its_own_subject_only_until_it_is_dead(
     assert [(d, n) for d, n, at in heard if at > start] == [("DOOR-0", 1)]
     dead = drive(world_db.read(lambda tx: tx.rows(sa.select(deliveries).where(deliveries.c.state == "dead"))))
     assert [(row.attempts, row.last_error) for row in dead] == [(MAX_ATTEMPTS, "ValueError: poison")]
+
+
+def test_a_long_queue_of_one_subject_takes_few_transactions(world_db: Database, clock: VirtualClock) -> None:
+    heard: list[int] = []
+    listed = [Subscription("t.hear", Knocked, lambda tx, r: heard.append(r.event.n))]
+    engine_of(world_db, listed)
+    drive(world_db.write(lambda tx: [knock(tx, "DOOR-0", n) for n in range(350)]))
+    tries = [drive(world_db.write(deliver_batch, Subscriptions(listed))) for _ in range(5)]
+    assert heard == list(range(350))
+    assert tries == [100, 100, 100, 50, 0]
+
+
+def test_an_event_that_is_not_due_yet_is_not_overtaken_by_a_younger_one(
+    world_db: Database, clock: VirtualClock
+) -> None:
+    """Another server's clock may be ahead: its event is due a little later than ours that came after it."""
+    heard: list[int] = []
+    engine = engine_of(world_db, [Subscription("t.hear", Knocked, lambda tx, r: heard.append(r.event.n))])
+    for n in range(4):
+        drive(world_db.write(knock, "DOOR-0", n))
+    ahead = deliveries.update().where(deliveries.c.event_seq == 2)
+    drive(world_db.write(lambda tx: tx.execute(ahead.values(due_at=tx.now + timedelta(seconds=1)))))
+    drive(engine.turn())
+    assert heard == [0]
+    run_until(engine, clock, clock.now() + timedelta(seconds=3))
+    assert heard == [0, 1, 2, 3]
+
+
+def test_an_event_that_cannot_be_read_any_more_becomes_a_dead_letter(
+    world_db: Database, clock: VirtualClock
+) -> None:
+    heard: list[int] = []
+    engine = engine_of(world_db, [Subscription("t.hear", Knocked, lambda tx, r: heard.append(r.event.n))])
+    drive(world_db.write(knock, "DOOR-0", 0))
+    drive(world_db.write(lambda tx: tx.execute(events.update().values(body={"m": 1}))))
+    drive(world_db.write(knock, "DOOR-1", 1))
+    run_until(engine, clock, clock.now() + timedelta(minutes=10))
+    assert heard == [1]
+    states = drive(world_db.read(lambda tx: tx.rows(sa.select(deliveries.c.state).order_by(deliveries.c.id))))
+    assert [row.state for row in states] == ["dead", "done"]
 
 
 def test_a_subscriber_that_appears_later_gets_what_was_emitted_since_it_registered(
@@ -177,3 +217,39 @@ def test_what_one_process_drives_another_leaves_alone(tasks: Database) -> None:
     other = engine_of(tasks, [], [counting_down(done.append)], holder="b")
     drive(engine.turn())
     assert done.count(done[0]) == 1
+
+
+def test_an_outcome_that_comes_after_another_process_took_over_does_not_count(
+    tasks: Database, clock: VirtualClock
+) -> None:
+    """The first is cut off for longer than its lease lasts; the second acts; then the first comes back."""
+    done: list[tuple[str, str]] = []
+
+    def cut_off(key: str) -> None:
+        done.append(("a", key))
+        if len(done) == 1:
+            clock.advance(seconds=10)
+            while drive(other.turn()) == 0.0:
+                pass
+
+    one_at_a_time = replace(counting_down(cut_off), batch=1)
+    engine = engine_of(tasks, [], [one_at_a_time], holder="a")
+    other = engine_of(tasks, [], [counting_down(lambda key: done.append(("b", key)))], holder="b")
+    drive(engine.turn())
+    left = drive(tasks.read(lambda tx: tx.rows(sa.select(TASKS).where(TASKS.c.left < 0))))
+    assert left == [], "the late outcome was counted a second time"
+    first = done[0][1]
+    assert [who for who, key in done if key == first] == ["a", "b", "b", "b"]
+    assert drive(tasks.read(leases.held_by_others, "nobody")) == frozenset()
+
+
+def test_what_others_drive_does_not_keep_this_process_from_the_rest(tasks: Database) -> None:
+    """More is in the hands of another process than one look returns: the rest is driven here."""
+    for n in range(2):
+        drive(tasks.write(leases.acquire, f"tasks:T-{n}", "other", ttl_s=60))
+    done: list[str] = []
+    few = replace(counting_down(done.append), batch=2)
+    engine = engine_of(tasks, [], [few], holder="a")
+    for _ in range(20):
+        drive(engine.turn())
+    assert sorted(set(done)) == ["T-2", "T-3", "T-4"]

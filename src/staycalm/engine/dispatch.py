@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from staycalm.core.actor import SYSTEM, Actor
 from staycalm.core.events import Recorded, revive
 from staycalm.core.self_events import DeliveryDied
-from staycalm.kit.database import ReadTx, Tx, log
+from staycalm.kit.database import Tx, log
 from staycalm.kit.database.tables import deliveries, events, subscribers
 from staycalm.kit.subscriptions import Subscription, Subscriptions
 
@@ -68,7 +68,16 @@ def _followers(tx: Tx, known: Sequence[str], heads: Sequence[sa.Row[Any]]) -> Se
     queues = sa.tuple_(deliveries.c.subscriber, deliveries.c.subject)
     taken = deliveries.c.id.not_in([row.id for row in heads])
     behind = queues.in_([(row.subscriber, row.subject) for row in heads])
-    return tx.rows(_due(known, tx.now).where(behind, taken).limit(room))
+    # Clocks of several servers differ: what is not due yet for this one is not overtaken either.
+    elder = deliveries.alias("elder")
+    waits = sa.exists().where(
+        elder.c.subscriber == deliveries.c.subscriber,
+        elder.c.subject == deliveries.c.subject,
+        elder.c.state == "pending",
+        elder.c.event_seq < deliveries.c.event_seq,
+        elder.c.due_at > tx.now,
+    )
+    return tx.rows(_due(known, tx.now).where(behind, taken, ~waits).limit(room))
 
 
 def deliver_batch(tx: Tx, subscriptions: Subscriptions) -> int:
@@ -115,17 +124,9 @@ def _postpone_blocked(tx: Tx) -> None:
 
 def _deliver_one(tx: Tx, subscription: Subscription, row: Any) -> bool:
     """Return whether the next one of the same queue may be tried."""
-    event = revive(
-        subscription.event,
-        dict(row.body),
-        subject=row.subject,
-        service=row.service,
-        environment=row.environment,
-    )
-    actor = Actor(row.actor_kind, row.actor_id, row.actor_name)
     try:
         with tx.savepoint():
-            subscription.handler(tx, Recorded(row.seq, row.at, actor, event))
+            subscription.handler(tx, _recorded(subscription, row))
     except (sa.exc.OperationalError, sa.exc.InterfaceError):
         raise
     except Exception as error:  # the row boundary: one poison row must not stop the others
@@ -139,10 +140,21 @@ def _deliver_one(tx: Tx, subscription: Subscription, row: Any) -> bool:
     return True
 
 
+def _recorded(subscription: Subscription, row: Any) -> Recorded[Any]:
+    event = revive(
+        subscription.event,
+        dict(row.body),
+        subject=row.subject,
+        service=row.service,
+        environment=row.environment,
+    )
+    return Recorded(row.seq, row.at, Actor(row.actor_kind, row.actor_id, row.actor_name), event)
+
+
 def _record_failure(tx: Tx, row: Any, reason: str) -> bool:
     """Return whether this was the last try, so that the next event may pass."""
     attempts = row.attempts + 1
-    is_dead = attempts >= MAX_ATTEMPTS
+    is_dead: bool = attempts >= MAX_ATTEMPTS
     tx.execute(
         deliveries.update()
         .where(deliveries.c.id == row.id)
@@ -190,24 +202,29 @@ def back_fill(tx: Tx, subscriptions: Subscriptions) -> int:
         if since is None:
             tx.upsert(subscribers, {"name": subscription.name, "since_seq": horizon}, on=["name"])
             continue
-        if since >= horizon:
-            continue
-        missing += _fill(tx, subscription, since, horizon)
-        tx.upsert(subscribers, {"name": subscription.name, "since_seq": horizon}, on=["name"])
+        while since < horizon:
+            added, since = _fill(tx, subscription, since, horizon)
+            missing += added
+        if since > positions[subscription.name]:
+            tx.upsert(subscribers, {"name": subscription.name, "since_seq": since}, on=["name"])
     return missing
 
 
-def _fill(tx: Tx, subscription: Subscription, since: int, horizon: int) -> int:
+def _fill(tx: Tx, subscription: Subscription, since: int, horizon: int) -> tuple[int, int]:
+    """Return how many deliveries were added, and up to which seq there are all."""
     has_delivery = sa.exists().where(
         deliveries.c.event_seq == events.c.seq, deliveries.c.subscriber == subscription.name
     )
     rows = tx.rows(
-        sa.select(events.c.seq, events.c.subject).where(
+        sa.select(events.c.seq, events.c.subject)
+        .where(
             events.c.name == subscription.event.name,
             events.c.seq > since,
             events.c.seq <= horizon,
             ~has_delivery,
         )
+        .order_by(events.c.seq)
+        .limit(BATCH)
     )
     added = 0
     for row in rows:
@@ -224,4 +241,4 @@ def _fill(tx: Tx, subscription: Subscription, since: int, horizon: int) -> int:
             },
             on=["event_seq", "subscriber"],
         )
-    return added
+    return added, rows[-1].seq if len(rows) == BATCH else horizon

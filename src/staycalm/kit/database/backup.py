@@ -32,6 +32,7 @@ from staycalm.kit.database.tables import Utc, leases, metadata
 from staycalm.kit.ids import Ids
 
 FORMAT = 1
+NO_HISTORY = "none"
 CHUNK = 1000
 
 
@@ -59,18 +60,33 @@ def _revived(value: Any, kind: sa.types.TypeEngine[Any]) -> Any:
     return value
 
 
-def _tables(connection: sa.Connection) -> list[sa.Table]:
-    """Return the tables as this database has them; a column this code knows has the type it has here."""
-    found = sa.MetaData()
+def _tables(connection: sa.Connection, revision: str) -> list[sa.Table]:
+    """Return the tables of the schema's revision, parents first. Tables that others put beside ours are not in.
 
-    @sa.event.listens_for(found, "column_reflect")
-    def _know(_inspector: Any, table: sa.Table, column: Any) -> None:
-        known = metadata.tables.get(table.name)
-        if known is not None and column["name"] in known.c:
-            column["type"] = known.c[column["name"]].type
-
-    found.reflect(connection)
-    return [table for table in found.sorted_tables if table.name != migrate.VERSION_TABLE]
+    An older revision is taken as this database has it; a column this code knows has the type it has here.
+    """
+    if revision in (NO_HISTORY, migrate.newest_revision()):
+        return list(metadata.sorted_tables)
+    inspector = sa.inspect(connection)
+    keys = {name: key["constrained_columns"] for (_, name), key in inspector.get_multi_pk_constraint().items()}
+    found: dict[str, sa.Table] = {}
+    for (_, name), columns in inspector.get_multi_columns().items():
+        known = metadata.tables.get(name)
+        found[name] = sa.Table(
+            name,
+            sa.MetaData(),
+            *(
+                sa.Column(
+                    each["name"],
+                    known.c[each["name"]].type if known is not None and each["name"] in known.c else each["type"],
+                    primary_key=each["name"] in keys[name],
+                )
+                for each in columns
+            ),
+        )
+    found.pop(migrate.VERSION_TABLE, None)
+    rank = {table.name: number for number, table in enumerate(metadata.sorted_tables)}
+    return sorted(found.values(), key=lambda table: (rank.get(table.name, len(rank)), table.name))
 
 
 def _lines(connection: sa.Connection, table: sa.Table) -> Iterator[bytes]:
@@ -133,8 +149,8 @@ def _archive(database: Database, raw: IO[bytes], spools: Path) -> tuple[str, int
         _snapshot(database) as connection,
         connection.begin(),
     ):
-        revision = migrate.current_revision(connection) or "none"
-        for table in _tables(connection):
+        revision = migrate.current_revision(connection) or NO_HISTORY
+        for table in _tables(connection, revision):
             with tempfile.TemporaryFile(dir=spools) as spool:
                 digest, count = hashlib.sha256(), 0
                 for line in _lines(connection, table):
@@ -207,7 +223,7 @@ def verify(file: Path, *, scratch: Path | None = None) -> dict[str, Any]:
         try:
             _load(database, file, manifest)
             with database.engine.connect() as connection, connection.begin():
-                for table in _tables(connection):
+                for table in _tables(connection, manifest["revision"]):
                     digest = hashlib.sha256()
                     for line in _lines(connection, table):
                         digest.update(line)
@@ -239,13 +255,13 @@ def restore(database: Database, file: Path) -> dict[str, Any]:
 def _load(database: Database, file: Path, manifest: dict[str, Any], *, keeps_leases: bool = True) -> None:
     """The rows are in, in one transaction with the schema of the revision they were written with."""
     with database.engine.connect() as connection, connection.begin():
-        if manifest["revision"] == "none":
+        if manifest["revision"] == NO_HISTORY:
             metadata.create_all(connection)
         else:
             migrate.to_revision(connection, manifest["revision"])
         if database.is_sqlite:
             connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
-        tables = _tables(connection)
+        tables = _tables(connection, manifest["revision"])
         if {table.name for table in tables} != set(manifest["tables"]):
             raise _bad(file, f"does not hold the tables of schema {manifest['revision']}")
         with _read(file) as tar:
@@ -261,7 +277,10 @@ def _insert(connection: sa.Connection, table: sa.Table, lines: IO[bytes]) -> Non
     kinds = {column.name: column.type for column in table.c}
     chunk: list[dict[str, Any]] = []
     for line in lines:
-        chunk.append({name: _revived(value, kinds[name]) for name, value in json.loads(line).items()})
+        row = json.loads(line)
+        if row.keys() != kinds.keys():
+            raise Invalid("bad-backup", f"the backup's table {table.name} has other columns than its schema has")
+        chunk.append({name: _revived(value, kinds[name]) for name, value in row.items()})
         if len(chunk) == CHUNK:
             connection.execute(table.insert(), chunk)
             chunk = []

@@ -7,7 +7,9 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from staycalm.kit.database.tables import leases
-from staycalm.kit.database.transaction import Tx
+from staycalm.kit.database.transaction import ReadTx, Tx
+
+MOST_HELD = 5000
 
 
 def acquire(tx: Tx, name: str, holder: str, *, ttl_s: float) -> int | None:
@@ -46,6 +48,13 @@ def forget(tx: Tx, name: str) -> None:
     tx.execute(leases.delete().where(leases.c.name == name))
 
 
-def forget_all_held(tx: Tx) -> None:
-    """Every lease is free: only right where a lock outside proves that no other process lives (SQLite)."""
-    tx.execute(leases.update().values(until=tx.now, holder=""))
+def give_back(tx: Tx, name: str, holder: str) -> bool:
+    """Return whether `holder` still had the lease; its row is gone then. Another's lease is not touched."""
+    statement = leases.delete().where(leases.c.name == name, leases.c.holder == holder)
+    return tx.execute(statement).rowcount > 0
+
+
+def held_by_others(tx: ReadTx, holder: str) -> frozenset[str]:
+    """Return the names of all leases that someone else has now."""
+    statement = sa.select(leases.c.name).where(leases.c.holder != holder, leases.c.until > tx.now).limit(MOST_HELD)
+    return frozenset(row.name for row in tx.rows(statement))

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from staycalm.core.actor import Actor
 from staycalm.core.events import LogEntry
+from staycalm.kit.database import order
 from staycalm.kit.database.tables import events
 from staycalm.kit.database.transaction import ReadTx
 
@@ -28,7 +29,7 @@ def entry(row: Any) -> LogEntry:
 def visible(tx: ReadTx) -> sa.ColumnElement[bool]:
     """Return the condition under which a cursor may pass a row: nothing with a lower seq can still appear."""
     if tx.dialect == "postgresql":
-        return events.c.xact < sa.func.txid_snapshot_xmin(sa.func.txid_current_snapshot())
+        return events.c.seq <= order.horizon(tx.connection)
     return sa.true()
 
 

@@ -64,8 +64,6 @@ events = sa.Table(
     sa.Column("actor_id", sa.String(200), nullable=False),
     sa.Column("actor_name", sa.String(200), nullable=False),
     sa.Column("body", Json, nullable=False),
-    # PostgreSQL commits out of seq order: a cursor may only pass rows whose transaction is visible to all.
-    sa.Column("xact", sa.BigInteger),
     sa.Index("ix_events_subject", "subject", "seq"),
     sa.Index("ix_events_placement", "service", "environment", "seq"),
     sa.Index("ix_events_name", "name", "seq"),

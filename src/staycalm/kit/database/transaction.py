@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from staycalm.core.actor import Actor
 from staycalm.core.events import Event, Recorded
+from staycalm.kit.database import order
 from staycalm.kit.database.tables import counters, deliveries, events
 from staycalm.kit.ids import Ids
 
@@ -51,6 +52,7 @@ class Tx(ReadTx):
         self.ids = ids
         self._subscriptions = subscriptions
         self.emitted: list[Recorded[Event]] = []
+        self._is_announced = False
 
     def emit(self, actor: Actor, event: Event) -> int:
         """The event is in the log with one delivery per subscriber; returns its seq."""
@@ -66,8 +68,9 @@ class Tx(ReadTx):
             "actor_name": actor.name,
             "body": event.body(),
         }
-        if self.dialect == "postgresql":
-            values["xact"] = sa.func.txid_current()
+        if not self._is_announced and self.dialect == "postgresql":
+            order.announce(self.connection)
+            self._is_announced = True
         seq = int(self.execute(events.insert().values(values)).inserted_primary_key[0])  # type: ignore[index]
         wanted = self._subscriptions(event.name)
         if wanted:
@@ -120,12 +123,14 @@ class Tx(ReadTx):
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """What happens inside is undone when it raises; the transaction goes on."""
-        mark = len(self.emitted)
+        mark, was_announced = len(self.emitted), self._is_announced
         try:
             with self.connection.begin_nested():
                 yield
         except BaseException:
             del self.emitted[mark:]
+            # A savepoint that is undone gives back the locks that were taken in it.
+            self._is_announced = was_announced
             raise
 
     def _insert(self, table: sa.Table) -> Any:

@@ -291,7 +291,6 @@ def upgrade() -> None:
     sa.Column('actor_id', sa.String(length=200), nullable=False),
     sa.Column('actor_name', sa.String(length=200), nullable=False),
     sa.Column('body', Json, nullable=False),
-    sa.Column('xact', sa.BigInteger(), nullable=True),
     sa.PrimaryKeyConstraint('seq', name=op.f('pk_events')),
     sqlite_autoincrement=True
     )
@@ -303,19 +302,12 @@ def upgrade() -> None:
         batch_op.create_index('ix_events_subject', ['subject', 'seq'], unique=False)
 
     op.create_table('health_checks',
-    sa.Column('id', sa.String(length=200), nullable=False),
     sa.Column('report_id', sa.String(length=36), nullable=False),
     sa.Column('service', sa.String(length=63), nullable=False),
     sa.Column('environment', sa.String(length=63), nullable=False),
-    sa.Column('needs_edge', sa.Boolean(), nullable=False),
     sa.Column('findings', Json, nullable=True),
-    sa.Column('due_at', Utc(), nullable=True),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_health_checks'))
+    sa.PrimaryKeyConstraint('report_id', 'service', 'environment', name=op.f('pk_health_checks'))
     )
-    with op.batch_alter_table('health_checks', schema=None) as batch_op:
-        batch_op.create_index('ix_health_checks_due', ['needs_edge', 'due_at'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
-        batch_op.create_index('ix_health_checks_report', ['report_id'], unique=False)
-
     op.create_table('health_reports',
     sa.Column('id', sa.String(length=36), nullable=False),
     sa.Column('state', sa.String(length=10), nullable=False),
@@ -326,12 +318,11 @@ def upgrade() -> None:
     sa.Column('finished_at', Utc(), nullable=True),
     sa.Column('ok', sa.Boolean(), nullable=True),
     sa.Column('findings', Json, nullable=True),
-    sa.Column('due_at', Utc(), nullable=True),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_health_reports'))
     )
     with op.batch_alter_table('health_reports', schema=None) as batch_op:
-        batch_op.create_index('ix_health_reports_due', ['due_at'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
         batch_op.create_index('ix_health_reports_finished', ['finished_at'], unique=False)
+        batch_op.create_index('ix_health_reports_open', ['is_on_demand'], unique=False, sqlite_where=sa.text('finished_at IS NULL'), postgresql_where=sa.text('finished_at IS NULL'))
 
     op.create_table('incident_causes',
     sa.Column('cause', sa.String(length=200), nullable=False),
@@ -914,14 +905,10 @@ def downgrade() -> None:
 
     op.drop_table('incident_causes')
     with op.batch_alter_table('health_reports', schema=None) as batch_op:
+        batch_op.drop_index('ix_health_reports_open', sqlite_where=sa.text('finished_at IS NULL'), postgresql_where=sa.text('finished_at IS NULL'))
         batch_op.drop_index('ix_health_reports_finished')
-        batch_op.drop_index('ix_health_reports_due', sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
 
     op.drop_table('health_reports')
-    with op.batch_alter_table('health_checks', schema=None) as batch_op:
-        batch_op.drop_index('ix_health_checks_report')
-        batch_op.drop_index('ix_health_checks_due', sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
-
     op.drop_table('health_checks')
     with op.batch_alter_table('events', schema=None) as batch_op:
         batch_op.drop_index('ix_events_subject')
