@@ -168,3 +168,5 @@ def test_a_proxy_that_is_gone_is_told_once(world: World) -> None:
     world.router.is_live = True
     world.run(120)
     assert world.place().problem is None
+    drifts = [event for event in world.events(str(SHOP)) if event.name == "deployments.drift_found"]
+    assert [event.body["mended"] for event in drifts] == [False, True]

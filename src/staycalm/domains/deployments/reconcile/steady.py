@@ -91,14 +91,16 @@ def settle_steady(
         pause = timedelta(seconds=retry_after_s(attempts))
         change_place(tx, place, attempts=attempts, problem=str(outcome), due_at=tx.now + pause)
         return
-    # The same trouble again is told once, and mended more and more rarely.
-    is_new = outcome.problem is not None and outcome.problem != place.problem
+    told = _what_to_tell(place, outcome)
     attempts = place.attempts + 1 if outcome.is_mended else 0
-    pause_s = settings.steady_s
-    if outcome.is_mended:
-        pause_s = retry_after_s(attempts, first_s=1.0, most_s=settings.steady_s)
-    due_at = tx.now + timedelta(seconds=pause_s)
-    place = change_place(tx, place, attempts=attempts, problem=outcome.problem, due_at=due_at)
+    pause_s = retry_after_s(attempts, first_s=1.0, most_s=settings.steady_s) if attempts else settings.steady_s
+    place = change_place(
+        tx,
+        place,
+        attempts=attempts,
+        problem=None if outcome.is_mended else outcome.problem,
+        due_at=tx.now + timedelta(seconds=pause_s),
+    )
     if outcome.adopted is not None:
         _adopt(tx, place, outcome.adopted, settings)
         return
@@ -109,15 +111,24 @@ def settle_steady(
     if outcome.is_confirmed and effect.split_to is not None:
         _confirm(tx, place, effect.split_to)
     _follow_endpoints(tx, place, outcome)
-    if is_new:
+    if told is not None:
         found = DriftFound(
             subject=str(place.placement),
             service=place.placement.service,
             environment=place.placement.environment,
-            problem=outcome.problem or "",
-            mended=outcome.is_mended,
+            problem=told,
+            mended=outcome.is_mended or outcome.problem is None,
         )
         tx.emit(SYSTEM, found)
+
+
+def _what_to_tell(place: PlacementState, outcome: Inspected) -> str | None:
+    """Return the trouble to tell of: a new one, the first of a series that was mended, or one that is over."""
+    if outcome.is_mended:
+        return outcome.problem if place.attempts == 0 else None
+    if outcome.problem is not None:
+        return outcome.problem if outcome.problem != place.problem else None
+    return place.problem
 
 
 def _confirm(tx: Tx, place: PlacementState, done: SetSplit) -> None:
