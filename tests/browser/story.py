@@ -55,13 +55,13 @@ SHOP, PAY, STAGING, SITE = (
 HOURS = 3
 SETTINGS = Settings(
     deployments=DeploymentsSettings(
-        poll_fast_s=1.0,
-        poll_s=5.0,
-        save_every_s=5.0,
+        poll_fast_s=3.0,
+        poll_s=15.0,
+        save_every_s=10.0,
         verify_s=30.0,
         baseline_s=20.0,
         steady_s=900.0,
-        health_poll_s=5.0,
+        health_poll_s=15.0,
     ),
     incidents=IncidentsSettings(rollback_priority="P0"),
 )
@@ -157,7 +157,7 @@ class Story(OncallWorld):
         end = self.clock.now() + timedelta(seconds=most)
         while self.state_of(id) != state:
             assert self.clock.now() < end, f"{id} is {self.state_of(id)}, not {state}"
-            self.forward(seconds=5)
+            self.forward(seconds=10)
 
     def state_of(self, id: str) -> str:
         return str(self.read(queries.get_deployment, id).state)

@@ -19,7 +19,8 @@ from tests.browser.conftest import context, sign_in
 from tests.browser.server import Server, serving
 from tests.browser.story import HOSTILE, SETTINGS
 
-pytestmark = pytest.mark.browser
+# Telling the story takes half a minute on a busy machine, and the first test waits for it.
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 BOB = Actor("person", "bob", "Bob")
 SHIFTING, PAUSED = "DEP-6", "DEP-7"
 PATHS = ("/", "/deployments", "/deployments/DEP-5", "/deployments/DEP-6", "/alerts", "/alerts/ALG-1", "/incidents",
