@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 import staycalm
 from staycalm import __version__
+from staycalm.adapters.probes import LocalHost
 from staycalm.app import assembly, live_pages, system, wiring
 from staycalm.app.edge import Edge
 from staycalm.app.openapi import new_api
@@ -58,7 +59,7 @@ class Application:
         self.engine = Engine(
             database,
             subscriptions,
-            wiring.reconcilers(settings, self.outside, self.url),
+            wiring.reconcilers(settings, self.outside, self.url, LocalHost(database, directory.path)),
             holder=f"{socket.gethostname()}:{os.getpid()}",
             uses_leases=not database.is_sqlite,
             has_edge=self.edge.is_held,

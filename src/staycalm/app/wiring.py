@@ -12,6 +12,7 @@ from staycalm.domains.accounts import events as accounts
 from staycalm.domains.alerts import events as alerts
 from staycalm.domains.alerts import reconcile as alerts_reconcile
 from staycalm.domains.alerts import subscribers as on_alerts
+from staycalm.domains.alerts.retention import retention_rules as alerts_retention
 from staycalm.domains.catalog import events as catalog
 from staycalm.domains.catalog.questions import FileSection
 from staycalm.domains.deployments import events as deployments
@@ -21,6 +22,7 @@ from staycalm.domains.incidents import subscribers as on_incidents
 from staycalm.domains.monitoring import events as monitoring
 from staycalm.domains.monitoring import reconcile as monitoring_reconcile
 from staycalm.domains.monitoring import subscribers as on_monitoring
+from staycalm.domains.monitoring.file_section import file_sections as monitoring_sections
 from staycalm.domains.monitoring.outside import Outside as Watched
 from staycalm.domains.oncall import events as oncall
 from staycalm.domains.oncall import reconcile as oncall_reconcile
@@ -125,7 +127,7 @@ def reconcilers(
     return [
         *deployments_reconcile.reconcilers(shifting, settings.deployments),
         *oncall_reconcile.reconcilers(outside.channels, settings.oncall, url),
-        *alerts_reconcile.reconcilers(settings.alerts),
+        alerts_reconcile.reconciler(),
         *monitoring_reconcile.reconcilers(watched, settings.monitoring),
     ]
 
@@ -137,9 +139,10 @@ def retention_rules(settings: Settings) -> tuple[Rule, ...]:
             events_keep_s=settings.database.events_keep_s, deliveries_keep_s=settings.database.deliveries_keep_s
         ),
         *oncall_retention(settings.oncall),
+        *alerts_retention(settings.alerts),
     )
 
 
 def file_sections() -> tuple[FileSection, ...]:
     """Return who reads which section of staycalm.yaml besides the catalog, in the order of application."""
-    return oncall_sections()
+    return (*oncall_sections(), *monitoring_sections())

@@ -16,7 +16,7 @@ from staycalm.domains.alerts import subscribers as on_alerts
 from staycalm.domains.alerts.model import alerts
 from staycalm.domains.alerts.muting import service as muting
 from staycalm.domains.alerts.public import Alert, list_open, raise_alert, resolve_alert
-from staycalm.domains.alerts.reconcile import reconcilers
+from staycalm.domains.alerts.reconcile import reconciler
 from staycalm.domains.alerts.settings import AlertsSettings
 from staycalm.domains.deployments.events import DeploymentHeld, DeploymentResumed, RollbackFailed
 from staycalm.domains.monitoring.events import ConditionCleared, ConditionFiring, HealthReported
@@ -65,7 +65,7 @@ class World:
         self.engine = Engine(
             database,
             subscriptions,
-            reconcilers(self.settings),
+            [reconciler()],
             holder="test",
             uses_leases=False,
             spawn=drive,

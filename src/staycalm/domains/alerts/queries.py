@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal, cast
 
 import sqlalchemy as sa
@@ -228,15 +228,3 @@ def next_due(tx: ReadTx) -> datetime | None:
     statement = sa.select(alerts.c.due_at).where(alerts.c.due_at.isnot(None)).order_by(alerts.c.due_at).limit(1)
     due: datetime | None = tx.scalar(statement)
     return due
-
-
-def next_old(tx: ReadTx, *, keep_s: float) -> datetime | None:
-    """Return when the oldest resolved alert may be forgotten."""
-    statement = (
-        sa.select(alerts.c.resolved_at)
-        .where(alerts.c.resolved_at.isnot(None))
-        .order_by(alerts.c.resolved_at)
-        .limit(1)
-    )
-    oldest: datetime | None = tx.scalar(statement)
-    return None if oldest is None else oldest + timedelta(seconds=keep_s)

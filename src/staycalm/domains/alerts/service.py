@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,10 +17,9 @@ from staycalm.domains.alerts.events import AlertAcknowledged
 from staycalm.domains.alerts.grouping import service as grouping
 from staycalm.domains.alerts.intake.service import Told, close, take
 from staycalm.domains.alerts.machine import TABLE, sources_of
-from staycalm.domains.alerts.model import alert_groups, alerts
+from staycalm.domains.alerts.model import alerts
 from staycalm.domains.alerts.muting.decisions import find_mute, muting_labels
 from staycalm.domains.alerts.muting.queries import list_mutes
-from staycalm.domains.alerts.muting.service import forget_ended
 from staycalm.domains.alerts.queries import Alert
 from staycalm.domains.alerts.settings import AlertsSettings
 from staycalm.domains.monitoring import public as monitoring
@@ -189,26 +187,6 @@ def look_again(tx: Tx, id: str) -> None:
         grouping.tell(tx, [item])
     if verb == "suppress" and not queries.has_firing(tx, alert.group_id):
         oncall.stop_escalation(tx, SYSTEM, alert.group_id, f"muted by {mute.id}" if mute else "muted")
-
-
-def forget_resolved(tx: Tx, *, keep_s: float) -> int:
-    """Return how many of the oldest alerts, resolved longer ago than `keep_s` seconds, are gone: 500 at most.
-
-    With them go their groups, and the silences and maintenances of their time.
-    """
-    before = tx.now - timedelta(seconds=keep_s)
-    oldest = tx.rows(
-        sa.select(alerts.c.id, alerts.c.group_id)
-        .where(alerts.c.resolved_at <= before)
-        .order_by(alerts.c.resolved_at)
-        .limit(500)
-    )
-    tx.execute(alerts.delete().where(alerts.c.id.in_([row.id for row in oldest])))
-    has_alerts = sa.exists().where(alerts.c.group_id == alert_groups.c.id)
-    touched = alert_groups.c.id.in_(list({row.group_id for row in oldest}))
-    tx.execute(alert_groups.delete().where(touched, alert_groups.c.open_key.is_(None), ~has_alerts))
-    forget_ended(tx, before=before, limit=500)
-    return len(oldest)
 
 
 def _is_group(id: str) -> bool:

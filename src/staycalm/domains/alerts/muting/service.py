@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-import sqlalchemy as sa
-
 from staycalm.core.actor import Actor
 from staycalm.core.errors import Conflict
 from staycalm.core.placement import check_name
@@ -190,12 +188,3 @@ def _check_room(many: int, what: str) -> None:
 def _check_in_force(until: datetime, now: datetime, id: str) -> None:
     if until <= now:
         raise Conflict("has-ended", f"{id} has ended", next_step="Create a new one.")
-
-
-def forget_ended(tx: Tx, *, before: datetime, limit: int) -> int:
-    """At most `limit` silences and maintenances that ended before then are gone; returns how many."""
-    gone = 0
-    for table in (silences, maintenances):
-        old = sa.select(table.c.id).where(table.c.until < before).limit(limit)
-        gone += tx.execute(table.delete().where(table.c.id.in_(old))).rowcount
-    return gone
