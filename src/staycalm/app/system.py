@@ -113,7 +113,7 @@ async def live(
     topics = hub.known(live_pages.allowed(topic, request.state.identity.roles))
     if not topics:
         raise NotFound("no-topic", "there is nothing live under this name")
-    stream = hub.stream(topics, is_reconnect="last-event-id" in request.headers)
+    stream = hub.stream(topics)
     headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
     return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 

@@ -12,7 +12,6 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-
 STEADY = ("shifting", "verifying")
 
 

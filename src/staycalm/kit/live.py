@@ -111,14 +111,13 @@ class LiveHub:
         """Return those of at most eight topics whose kind exists."""
         return frozenset(topic for topic in topics[:MAX_TOPICS] if topic.partition(":")[0] in self._draws)
 
-    async def stream(self, topics: frozenset[str], *, is_reconnect: bool) -> AsyncIterator[bytes]:
-        """Yield server-sent events. A page that comes back gets every topic anew: nothing it missed matters."""
+    async def stream(self, topics: frozenset[str]) -> AsyncIterator[bytes]:
+        """Yield server-sent events, first every topic anew: nothing since the page was drawn is missed."""
         watcher = Watcher(topics)
         self._watchers.add(watcher)
         try:
-            yield b"id: 0\nretry: 1000\n\n"
-            if is_reconnect:
-                self.touch(*topics)
+            yield b"retry: 1000\n\n"
+            self.touch(*topics)
             while True:
                 try:
                     event = await asyncio.wait_for(watcher.queue.get(), KEEP_ALIVE_S)
