@@ -18,6 +18,7 @@ from staycalm.adapters.prometheus import PrometheusSource
 from staycalm.adapters.smtp import SmtpChannel
 from staycalm.adapters.typst import TypstPrinter
 from staycalm.adapters.webhook import WebhookChannel
+from staycalm.app.secrets import FillingTarget
 from staycalm.app.settings import Settings
 from staycalm.core.placement import Placement
 from staycalm.domains.catalog.public import find_placement
@@ -106,8 +107,8 @@ def connect(settings: Settings, directory: DataDirectory, database: Database) ->
         printer=TypstPrinter(settings.typst),
         routers={"envoy": envoy, "exec": ExecRouter(settings.exec, command_names, clock, directory=exec_folder)},
         targets={
-            "process": processes,
-            "exec": ExecTarget(settings.exec, command_names, clock, directory=exec_folder),
+            "process": FillingTarget(processes),
+            "exec": FillingTarget(ExecTarget(settings.exec, command_names, clock, directory=exec_folder)),
         },
         channels=_channels(settings, database),
         sources={"prometheus": PrometheusSource(settings.prometheus, clock)} if settings.prometheus.url else {},
