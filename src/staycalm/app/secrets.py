@@ -1,4 +1,4 @@
-"""Secrets of a placement are references until a program starts: neither the database nor an event ever holds one."""
+"""Secrets of a placement are references until a program starts: no database and no event ever holds one."""
 
 from __future__ import annotations
 
