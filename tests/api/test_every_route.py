@@ -37,6 +37,9 @@ ONES_OWN = {
 # Routes that FastAPI does not know as its own: the webhook asks the guard itself.
 PLAIN = {WEBHOOK_PATH: "asks for alerts:write itself", "/api/v1/openapi.json": "the public description of the API"}
 
+# Nothing is waited for and no stream is opened: what is asked for is wrong, after the question who asks.
+WRONG = {"topic": "nothing", "wait": "nothing"}
+
 API: StayCalmApi = api()
 ROUTES = sorted(permissions(API.routes).items())
 
@@ -76,7 +79,7 @@ def test_the_answer_is_what_the_matrix_says(asked: Asked, who: str) -> None:
     wrong = []
     for (method, path), needed in ROUTES:
         assert needed is not None
-        answer = asked.ask(who, method, filled(path), params={"topic": "nothing"}, **request_body(path))
+        answer = asked.ask(who, method, filled(path), params=WRONG, **request_body(path))
         said = _code(answer)
         if answer.status_code >= 500:
             wrong.append(f"{name_of(method, path)}: {answer.status_code} {answer.text[:200]}")
