@@ -75,8 +75,7 @@ class Checker:
             return
         world = self.world
         changes = tuple(len(edge.changes) for edge in world.outside.proxy.edges.values())
-        added = world.read(_newest_seq)
-        seen = (added, changes, len(world.outside.email.arrived), len(world.complaints.said))
+        seen = (world.database.told, changes, len(world.outside.email.arrived), len(world.complaints.said))
         if seen == self._last:
             return
         self._last = seen
@@ -222,9 +221,7 @@ class Checker:
         """Every urgent incident that nobody has is being escalated, was, or says that nobody could be paged."""
         asked = {row.subject for row in rows}
         nobody = {e.subject for e in self._log if e.name == "oncall.nobody_paged"}
-        urgent = sa.select(incidents).where(
-            incidents.c.priority.in_(("P0", "P1")), incidents.c.state == "triage"
-        )
+        urgent = sa.select(incidents).where(incidents.c.priority.in_(("P0", "P1")), incidents.c.state == "triage")
         for row in tx.rows(urgent):
             if row.id not in asked and row.id not in nobody:
                 yield f"{row.id} is {row.priority} and nobody is asked"
@@ -239,12 +236,6 @@ class Checker:
             if f"dead-letter/{row.subscriber}" not in raised:
                 found.append(f"a delivery to {row.subscriber} died silently: {row.last_error}")
         return found
-
-
-def _newest_seq(tx: ReadTx) -> int:
-    from staycalm.kit.database.log import newest_seq
-
-    return newest_seq(tx)
 
 
 def _steps(row: Any, told: list[LogEntry]) -> Iterator[str]:

@@ -30,15 +30,20 @@ escalation_policies:
 environments:
   production: {production: true}
 """
-QUIET = PEOPLE + """
+QUIET = (
+    PEOPLE
+    + """
 services:
   shop: {team: platform, escalation_policy: shop}
 """
+)
 
 
 def with_shop(*, tier: int = 3, rollback: str = "{warm_for: 10m}", more: str = "") -> str:
     """Return the file with a shop behind the proxy; `more` are further keys of its placement."""
-    return PEOPLE + f"""
+    return (
+        PEOPLE
+        + f"""
 services:
   shop:
     team: platform
@@ -56,6 +61,7 @@ services:
         smoke_tests:
           - {{path: /}}
 {more}"""
+    )
 
 
 SHOP_FILE = with_shop()

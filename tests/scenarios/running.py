@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -35,15 +35,20 @@ class CrashingDatabase(Database):
     """A database whose client process can be told to die just before, or just after, one of its commits.
 
     Dying before a plan's commit, after it, before a settle's commit and after it are all the places where
-    a process can die, as far as anybody else can see. `writes` counts transactions that changed something.
+    a process can die, as far as anybody else can see. `writes` counts transactions, `told` events.
     """
 
     writes = 0
+    told = 0
     dies_at: dict[int, Moment]
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
         self.dies_at = {}
+        self.commit_listeners.append(self._count)
+
+    def _count(self, emitted: Sequence[Any]) -> None:
+        self.told += len(emitted)
 
     async def write(self, use_case: Callable[..., Any], /, *args: Any, **named: Any) -> Any:
         self.writes += 1
@@ -70,9 +75,9 @@ class CrashingDatabase(Database):
 
 
 @coroutine
-def breathe() -> Iterator[None]:
-    """Let others go on here."""
-    yield
+def breathe(seconds: float = 0.0) -> Iterator[float]:
+    """Let others go on here, and come back after so long."""
+    yield seconds
 
 
 @dataclass
@@ -81,7 +86,6 @@ class Hanging:
 
     coroutine: Coroutine[Any, Any, None]
     until: datetime
-    process: Process
 
 
 class Process:
@@ -106,7 +110,8 @@ class Process:
             [self._watched(each) for each in reconcilers],
             holder=name,
             uses_leases=is_slow,
-            spawn=self._spawn,
+            spawn=self._go_on,
+            pause=breathe,
         )
         self.engine.longest_sleep_s = LONGEST_SLEEP_S
         self._upcoming = database.clock.now()
@@ -145,7 +150,7 @@ class Process:
         async def perform(effect: Effect) -> Any:
             hangs_s = self.effects_s.get(reconciler.name, 0.0)
             if self._is_slow or hangs_s:
-                await breathe()
+                await breathe(hangs_s)
             if hangs_s:
                 raise Unconfirmed(f"no answer within {hangs_s:g} s")
             outcome = await reconciler.perform(effect)
@@ -155,20 +160,16 @@ class Process:
 
         return replace(reconciler, plan=plan, perform=perform)
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        self._go_on(coroutine)
-
     def _go_on(self, coroutine: Coroutine[Any, Any, None]) -> None:
         try:
-            coroutine.send(None)
+            pause_s: Any = coroutine.send(None)
         except StopIteration:
             return
         except Crash:
             coroutine.close()
             raise
-        hangs_s = max(self.effects_s.values(), default=0.0)
-        until = self._database.clock.now() + timedelta(seconds=hangs_s)
-        self.hanging.append(Hanging(coroutine, until, self))
+        until = self._database.clock.now() + timedelta(seconds=pause_s)
+        self.hanging.append(Hanging(coroutine, until))
 
     def abandon(self) -> None:
         """The process is gone; what hung never goes on."""

@@ -37,6 +37,7 @@ from staycalm.domains.deployments import queries as deployment_queries
 from staycalm.domains.deployments import service as deployment_service
 from staycalm.domains.deployments.public import Deployment
 from staycalm.domains.deployments.settings import DeploymentsSettings
+from staycalm.domains.deployments.strategies import Step
 from staycalm.domains.incidents import queries as incident_queries
 from staycalm.domains.incidents import service as incident_service
 from staycalm.domains.incidents.causes.service import declare
@@ -57,6 +58,7 @@ CI = Actor("service", "ci", "CI")
 SHOP = Placement("shop", "production")
 QUICK = DeploymentsSettings(poll_fast_s=1.0, poll_s=5.0, save_every_s=10.0)
 ROOT = Path(staycalm.__file__).parent
+BRISK = (Step(10.0, 60.0), Step(50.0, 60.0), Step(90.0, 60.0))
 SMALLEST = timedelta(milliseconds=100)
 
 
@@ -98,7 +100,7 @@ class World:
         self.processes = [self._process("one")]
         self.checker = Checker(self)
         self._seen_mail = 0
-        self._will_press: list[tuple[datetime, str, str]] = []
+        self._will_press: list[tuple[datetime, str]] = []
         self._browser: Browser | None = None
 
     # The organisation and its releases
@@ -131,13 +133,13 @@ class World:
         self, service: str, version: str, *, by: Actor = CI, strategy: str | None = None, hotfix: str = "",
         slowdown: float = 0.0, rollback_safe: bool = True, **how: Any,
     ) -> Deployment:  # fmt: skip
-        """Return the new deployment. `slowdown` 0.5 is half as slow again; the rest is `Version`."""
+        """Return the new deployment, by default in steps of a minute each. `slowdown` 0.5 is half as slow again; the rest is `Version`."""
         if slowdown:
             how["median_ms"] = 20.0 * (1.0 + slowdown)
         release = self.release(service, version, rollback_safe=rollback_safe, **how)
         found: Deployment = self.write(
             deployment_service.deploy, by, service=service, environment="production", release=release.id,
-            strategy=strategy, is_hotfix=bool(hotfix), reason=hotfix, settings=self.settings.deployments,
+            strategy=strategy, steps=() if strategy else BRISK, is_hotfix=bool(hotfix), reason=hotfix, settings=self.settings.deployments,
         )  # fmt: skip
         self.settle()
         return found
@@ -188,6 +190,7 @@ class World:
         for _ in range(10_000):
             self._is_cut_off = False
             did = [self._turn(process) for process in list(self.processes)]
+            self._note_pages()
             self.checker.look()
             if not any(did):
                 return
@@ -215,7 +218,7 @@ class World:
         self.settle()
         while not (reached is not None and reached()) and self.clock.now() < end:
             self._move_on(end)
-            self._answer_pages()
+            self._press_buttons()
             self.settle()
         if reached is not None:
             assert reached(), "it was not reached in time\n" + self.story(40)
@@ -223,7 +226,7 @@ class World:
     def _move_on(self, end: datetime) -> None:
         now = self.clock.now()
         due = [process.next_due() for process in self.processes]
-        due += [at for at, _, _ in self._will_press]
+        due += [at for at, _ in self._will_press]
         if self._is_cut_off:
             due.append(now + timedelta(milliseconds=250))
         soonest = min(due, default=end)
@@ -281,18 +284,21 @@ class World:
         """From now on the person presses the button of every page so long after it arrived."""
         self.answers[person] = seconds
 
-    def _answer_pages(self) -> None:
-        now = self.clock.now()
+    def _note_pages(self) -> None:
+        """Whoever answers will press the button of what has just arrived."""
         for arrived in self.outside.email.arrived[self._seen_mail :]:
             person = arrived.address.partition("@")[0]
             found = re.search(re.escape(PUBLIC_URL) + r"(/ack/\S+)", arrived.message.text)
             if person in self.answers and found and arrived.message.data.get("kind") == "page":
-                self._will_press.append((now + timedelta(seconds=self.answers[person]), person, found[1]))
+                at = self.clock.now() + timedelta(seconds=self.answers[person])
+                self._will_press.append((at, found[1]))
         self._seen_mail = len(self.outside.email.arrived)
-        for each in [p for p in self._will_press if p[0] <= now]:
+
+    def _press_buttons(self) -> None:
+        for each in [p for p in self._will_press if p[0] <= self.clock.now()]:
             self._will_press.remove(each)
             with suppress(Crash):
-                self.browser.post(each[2])
+                self.browser.post(each[1])
 
     @property
     def browser(self) -> Browser:

@@ -13,7 +13,7 @@ from typing import Any
 from staycalm.core.errors import Unavailable
 from staycalm.core.events import Event, Recorded
 from staycalm.engine import dispatch
-from staycalm.engine.runner import Runner, Spawn
+from staycalm.engine.runner import Pause, Runner, Spawn
 from staycalm.engine.soonest import Soonest
 from staycalm.kit.database import Database, ReadTx, Tx, leases
 from staycalm.kit.reconcile import AnyReconciler
@@ -47,6 +47,7 @@ class Engine:
         holder: str,
         uses_leases: bool,
         spawn: Spawn | None = None,
+        pause: Pause | None = None,
         has_edge: Callable[[], bool] = lambda: True,
     ) -> None:
         self._database = database
@@ -64,7 +65,7 @@ class Engine:
                 holder=holder,
                 uses_leases=uses_leases,
                 spawn=spawn or self._spawn_task,
-                pause=self._pause,
+                pause=pause or self._pause,
             )
             for reconciler in reconcilers
         )

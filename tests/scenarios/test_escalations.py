@@ -1,0 +1,162 @@
+"""Who is asked, in which order, until somebody has it, or it is said that nobody has."""
+
+from __future__ import annotations
+
+from tests.scenarios.world import World
+
+
+def people_of_steps(world: World, subject: str = "INC-1") -> list[list[str]]:
+    return [e.body["people"] for e in world.log("oncall.step_reached", subject=subject)]
+
+
+def test_a_p0_pages_the_primary_at_once(office: World) -> None:
+    office.declare("nobody can pay", "P0")
+    office.expect_page("alice")
+    assert office.paged() == ["alice"]
+
+
+def test_nobody_answering_goes_from_primary_to_secondary_to_the_last_and_says_so(office: World) -> None:
+    # given a policy of three steps and two rounds, when nobody answers
+    office.declare("nobody can pay", "P0")
+    office.fast_forward(hours=2)
+    # then each step was taken once per round
+    assert people_of_steps(office) == [["alice"], ["bob"], ["carol"]] * 2
+    assert office.paged() == ["alice", "bob", "carol"] * 2
+    # and somebody who looks at the alerts reads that nobody answered
+    (alert,) = office.alerts("nobody-answered")
+    assert alert.priority == "P0" and alert.state == "firing"
+
+
+def test_who_presses_the_button_in_the_mail_has_the_incident(office: World) -> None:
+    office.declare("nobody can pay", "P0")
+    office.fast_forward(minutes=2)
+    assert office.acknowledge("alice") == "yours"
+    assert office.incident.state == "investigating"
+    office.fast_forward(hours=3)
+    assert office.paged() == ["alice"]
+
+
+def test_who_acknowledges_by_api_has_it_too(office: World) -> None:
+    office.declare("nobody can pay", "P0")
+    office.respond("acknowledge", "bob")
+    office.fast_forward(hours=3)
+    assert office.paged() == ["alice"] and office.incident.state == "investigating"
+
+
+def test_the_secondary_answers_what_the_primary_sleeps_through(office: World) -> None:
+    office.answers_after("bob", seconds=60)
+    office.declare("nobody can pay", "P0")
+    office.fast_forward(hours=1)
+    assert office.paged() == ["alice", "bob"]
+    assert office.incident.state == "investigating"
+
+
+def test_a_late_answer_counts_even_after_everybody_was_asked(office: World) -> None:
+    office.declare("nobody can pay", "P0")
+    office.fast_forward(hours=2)
+    assert office.acknowledge("alice") == "yours"
+    assert office.incident.state == "investigating"
+    assert [a.state for a in office.alerts("nobody-answered")] == ["resolved"]
+
+
+def test_the_second_of_two_answers_reads_who_was_first(office: World) -> None:
+    office.declare("nobody can pay", "P0")
+    office.fast_forward(minutes=6)
+    assert office.acknowledge("bob") == "yours"
+    assert office.acknowledge("alice") == "taken"
+
+
+def test_a_p1_is_told_at_once_and_pages_after_a_quarter_of_an_hour(office: World) -> None:
+    office.declare("the search is slow", "P1")
+    assert [m.data["kind"] for m in office.mail("alice")] == ["notice"]
+    office.fast_forward(minutes=14, seconds=59)
+    assert office.paged() == []
+    office.fast_forward(seconds=1)
+    assert office.paged() == ["alice"]
+
+
+def test_a_p1_answered_within_the_quarter_of_an_hour_pages_nobody(office: World) -> None:
+    office.declare("the search is slow", "P1")
+    office.fast_forward(minutes=10)
+    office.acknowledge("alice")
+    office.fast_forward(hours=2)
+    assert office.paged() == []
+
+
+def test_a_p2_wakes_nobody(office: World) -> None:
+    office.declare("the footer is crooked", "P2")
+    office.fast_forward(hours=12)
+    assert office.paged() == []
+
+
+def test_a_resolved_incident_asks_nobody_any_more(office: World) -> None:
+    office.declare("nobody can pay", "P0")
+    office.respond("resolve", "alice", summary="it was a drill")
+    office.fast_forward(hours=3)
+    assert office.paged() == ["alice"]
+
+
+def test_an_incident_that_gets_worse_pages_from_the_first_step(office: World) -> None:
+    office.declare("the search is slow", "P2")
+    office.respond("change_priority", "carol", "", "P0", reason="now it is down")
+    office.expect_page("alice")
+
+
+def test_an_incident_reopened_pages_as_anew(office: World) -> None:
+    office.declare("nobody can pay", "P0")
+    office.acknowledge("alice")
+    office.respond("resolve", "alice", summary="restarted")
+    office.respond("reopen", "carol", reason="it is back")
+    assert office.paged() == ["alice", "alice"]
+    assert [i.id for i in office.incidents()] == ["INC-1"]
+
+
+def test_an_address_that_does_not_exist_leads_to_the_next_way_to_reach_the_person(office: World) -> None:
+    # given bob, who has another way to be reached when mail fails for good
+    from staycalm.ports.errors import Rejected
+
+    office.outside.email.fail(Rejected("550 no such mailbox"), times=100, address="bob@example.com")
+    office.declare("nobody can pay", "P0")
+    office.fast_forward(minutes=6)
+    assert [a.address for a in office.outside.ntfy.arrived] == ["https://ntfy.example/bob"]
+    assert office.acknowledge("bob") == "yours"
+
+
+def test_when_nobody_can_be_reached_by_a_step_the_next_one_does_not_wait(office: World) -> None:
+    from staycalm.ports.errors import Rejected
+
+    office.outside.email.fail(Rejected("550 no such mailbox"), times=100, address="alice@example.com")
+    office.declare("nobody can pay", "P0")
+    office.expect_page("bob")
+
+
+def test_a_mail_server_that_is_down_for_five_minutes_delays_the_page_but_loses_it_not(office: World) -> None:
+    from staycalm.ports.errors import OutsideUnavailable
+
+    office.outside.email.fail(OutsideUnavailable("connection refused"), times=8, address="alice@example.com")
+    office.declare("nobody can pay", "P0")
+    assert office.paged() == []
+    office.expect_page("alice", within=400)
+
+
+def test_a_mail_server_that_hangs_is_given_up_and_tried_again_as_a_possible_duplicate(office: World) -> None:
+    office.processes[0].effects_s["oncall.notifications"] = 20.0
+    office.declare("nobody can pay", "P0")
+    office.fast_forward(seconds=25)
+    assert office.paged() == []
+    office.processes[0].effects_s.clear()
+    office.expect_page("alice", within=60)
+    assert office.pages("alice")[0].is_duplicate_possible
+
+
+def test_an_incident_without_a_service_asks_the_organisations_default(office: World) -> None:
+    office.declare("the building burns", "P0", service=None)
+    assert sorted(office.paged()) == ["alice", "bob", "carol"]
+
+
+def test_two_emergencies_at_one_moment_are_both_escalated(office: World) -> None:
+    office.declare("nobody can pay", "P0")
+    office.declare("the building burns", "P0", service=None)
+    office.acknowledge("carol")
+    office.fast_forward(hours=2)
+    assert people_of_steps(office, "INC-1") == [["alice"], ["bob"], ["carol"]] * 2
