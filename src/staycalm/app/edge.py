@@ -15,6 +15,7 @@ from datetime import timedelta
 
 from staycalm.app.outside import Outside
 from staycalm.core.errors import Unavailable
+from staycalm.domains.deployments.adoption import adopt_revisions
 from staycalm.kit.database import Database, Tx, leases
 from staycalm.kit.directory import DataDirectory
 
@@ -50,8 +51,9 @@ class Edge:
             os.close(lock)
             return False
         await self._outside.take_edge()
+        orphans = await adopt_revisions(self._database, self._outside.targets)
         self._lock = lock
-        logger.info("this process drives the edge")
+        logger.info("this process drives the edge", extra={"orphans": ", ".join(orphans) or "none"})
         return True
 
     def _claim_home(self, tx: Tx) -> int | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from staycalm.adapters.envoy import EnvoyRouter
 from staycalm.adapters.exec import ExecRouter, ExecTarget
 from staycalm.adapters.filestore import FileStore
+from staycalm.adapters.instances import InstanceScraper
 from staycalm.adapters.ntfy import NtfyChannel
 from staycalm.adapters.probes import LocalProber, LocalSmokeRunner
 from staycalm.adapters.process import ProcessTarget
@@ -50,6 +51,7 @@ class Outside:
     targets: Mapping[str, DeployTarget]
     channels: Mapping[str, Channel]
     sources: Mapping[str, MetricSource]
+    instances: InstanceScraper
     ends_with_server: bool
     proxy_problem: str | None = None
 
@@ -72,6 +74,7 @@ class Outside:
         with suppress(PortError):
             await (self.envoy.stop() if self.ends_with_server else self.envoy.detach())
         await self.prober.close()
+        await self.instances.close()
         for closing in (*self.channels.values(), *self.sources.values()):
             close = getattr(closing, "close", None)
             if close is not None:
@@ -112,6 +115,7 @@ def connect(settings: Settings, directory: DataDirectory, database: Database) ->
         },
         channels=_channels(settings, database),
         sources={"prometheus": PrometheusSource(settings.prometheus, clock)} if settings.prometheus.url else {},
+        instances=InstanceScraper(),
         ends_with_server=settings.envoy.die_with_parent,
     )
 

@@ -17,6 +17,7 @@ from staycalm.domains.catalog import events as catalog
 from staycalm.domains.catalog.questions import FileSection
 from staycalm.domains.deployments import events as deployments
 from staycalm.domains.deployments import reconcile as deployments_reconcile
+from staycalm.domains.deployments.retention import retention_rules as deployments_retention
 from staycalm.domains.deployments.watching.counters import Meters
 from staycalm.domains.incidents import subscribers as on_incidents
 from staycalm.domains.monitoring import events as monitoring
@@ -113,7 +114,7 @@ def reconcilers(
         routers=outside.routers,
         targets=outside.targets,
         smoke=outside.smoke,
-        meters=Meters(outside.sources),
+        meters=Meters(outside.sources, outside.instances),
         clock=outside.clock,
     )
     watched = Watched(
@@ -139,6 +140,7 @@ def retention_rules(settings: Settings) -> tuple[Rule, ...]:
             events_keep_s=settings.database.events_keep_s, deliveries_keep_s=settings.database.deliveries_keep_s
         ),
         *oncall_retention(settings.oncall),
+        *deployments_retention(settings.deployments),
         *alerts_retention(settings.alerts),
     )
 
