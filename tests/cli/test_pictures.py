@@ -63,7 +63,7 @@ ROLLOUT: dict[str, Any] = {
         "metrics": [
             {"name": "errors", "stable_rate": 0.001, "candidate_rate": 0.031, "evidence": 1.7, "needed": 2.3,
              "is_proven": False},
-            {"name": "p95", "stable_rate": 0.05, "candidate_rate": None, "evidence": -0.1, "needed": 2.6,
+            {"name": "latency-p95", "stable_rate": 0.05, "candidate_rate": None, "evidence": -0.1, "needed": 2.6,
              "is_proven": False},
         ],
     },

@@ -15,7 +15,7 @@ from rich.text import Text
 from staycalm.cli import output
 from staycalm.cli.follow import Deployment, note
 
-NAMES = {"errors": "errors", "p50": "over p50", "p95": "over p95"}
+NAMES = {"errors": "errors", "latency-p50": "over p50", "latency-p95": "over p95"}
 BAR = 28
 MARKS = {"done": "✓", "now": "▶", "ahead": "·"}
 
@@ -43,7 +43,7 @@ def picture(d: Deployment, width: int) -> Group:
     if metrics and d["state"] in ("shifting", "verifying", "rolling-back", "rolled-back"):
         parts.append(_metrics(metrics, width))
         parts.append(Text(_seen(evidence), "dim", overflow="ellipsis", no_wrap=True))
-    if d["steps"]:
+    if d["steps"] and d["is_running"]:
         parts.append(_steps(d))
     words = note(d)
     if words:
@@ -104,7 +104,7 @@ def _steps(d: Deployment) -> Text:
     for step in d["steps"]:
         style = {"done": "dim", "now": "bold", "ahead": "default"}[step["state"]]
         steps.append(f"{MARKS[step['state']]} {step['weight']:.0f} %  ", style)
-    if d["step_ends_at"] and d["is_running"]:
+    if d["step_ends_at"]:
         left_s = (datetime.fromisoformat(d["step_ends_at"]) - datetime.now(UTC)).total_seconds()
         steps.append(
             f"next in {output.span(left_s)}" if left_s > 0 else "next when there is enough evidence", "dim"
