@@ -9,6 +9,7 @@ from datetime import timedelta
 from staycalm.core.placement import Placement
 from staycalm.kit.clock import Clock
 from staycalm.ports.messages import Channel
+from staycalm.ports.metrics import InstanceCounters
 from staycalm.ports.probes import Probe, ProbeResult
 from tests.conftest import VirtualClock
 from tests.scenarios.fakes.channel import FakeChannel
@@ -145,6 +146,8 @@ class Fakes:
     ntfy: FakeChannel = field(default_factory=lambda: FakeChannel("ntfy"))
     webhook: FakeChannel = field(default_factory=lambda: FakeChannel("webhook"))
     sources: dict[str, FakeMetrics] = field(default_factory=dict)
+    instances: InstanceCounters | None = None
+    instances: object = None
 
     @property
     def routers(self) -> Mapping[str, Proxy]:
