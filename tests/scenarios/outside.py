@@ -147,7 +147,6 @@ class Fakes:
     webhook: FakeChannel = field(default_factory=lambda: FakeChannel("webhook"))
     sources: dict[str, FakeMetrics] = field(default_factory=dict)
     instances: InstanceCounters | None = None
-    instances: object = None
 
     @property
     def routers(self) -> Mapping[str, Proxy]:
