@@ -129,7 +129,7 @@ class Story(OncallWorld):
         everybody = [
             *deployments_reconcilers(shifting, SETTINGS.deployments),
             *oncall_reconcilers(self.channels, SETTINGS.oncall, "https://calm.example"),
-            *alerts_reconcile.reconcilers(SETTINGS.alerts),
+            alerts_reconcile.reconciler(),
         ]
         self.engine = Engine(
             self.database, listed, everybody, holder="test", uses_leases=False, spawn=self._spawn,
