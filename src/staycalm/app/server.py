@@ -47,6 +47,7 @@ def restore(directory: DataDirectory, settings_file: Path | None, file: Path) ->
 
     Raises Conflict while a server runs or when the database is not empty, Invalid for a bad backup.
     """
+    os.umask(0o077)
     directory.create()
     settings = load(Settings, settings_file or directory.settings_file)
     clock = SystemClock()
@@ -119,8 +120,8 @@ async def _run(application: Application, settings: Settings, listening: socket.s
             server_header=False,
         )
     )
-    await application.start()
     try:
+        await application.start()
         async with asyncio.TaskGroup() as group:
             group.create_task(server.serve_until(listening, stopping))
             group.create_task(application.run(stopping))

@@ -68,8 +68,11 @@ class DataDirectory:
         temporary.replace(self.path / "server.json")
 
     def withdraw(self) -> None:
-        """`server.json` is gone: no server listens any more."""
-        (self.path / "server.json").unlink(missing_ok=True)
+        """`server.json` is gone, unless another process has written its own meanwhile."""
+        announced = self.path / "server.json"
+        with contextlib.suppress(OSError, ValueError):
+            if json.loads(announced.read_text(encoding="utf-8"))["pid"] == os.getpid():
+                announced.unlink(missing_ok=True)
 
     def write_private(self, name: str, text: str) -> Path:
         """A file of mode 0600 holds the text."""

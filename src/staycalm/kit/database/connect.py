@@ -80,6 +80,7 @@ def open_postgres(url: str, *, pool_size: int) -> sa.Engine:
         pool_timeout=10,
         pool_pre_ping=True,
         connect_args={
+            "application_name": "staycalm",
             **POSTGRES_LIVENESS,
             "options": " ".join(f"-c {name}={value}" for name, value in POSTGRES_OPTIONS.items()),
         },

@@ -37,7 +37,8 @@ async def _listen_for_ever(url: str, wake: Callable[[], None], healthy: Callable
     while True:
         try:
             async with await psycopg.AsyncConnection.connect(
-                make_conninfo(_plain(url), **POSTGRES_LIVENESS), autocommit=True
+                make_conninfo(_plain(url), application_name="staycalm-listen", **POSTGRES_LIVENESS),
+                autocommit=True,
             ) as connection:
                 await connection.execute(f"LISTEN {CHANNEL}")
                 healthy(True)

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import databases
+from tests.processes.servers import Inbox, Server, servers
+
+MakeServer = Callable[..., Server]
+WEBHOOKS_HERE = {"SC_WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8"}
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[MakeServer]:
+    """`make("a")` is a server on SQLite in its own data directory, not started."""
+    with servers(tmp_path, **WEBHOOKS_HERE) as new:
+        yield new
+
+
+@pytest.fixture
+def postgres() -> Iterator[str]:
+    """The URL of an empty PostgreSQL database."""
+    if databases.SERVER is None:
+        pytest.skip("SC_TEST_POSTGRES names no server")
+    with databases.empty_postgres() as url:
+        yield url
+
+
+@pytest.fixture
+def make_shared(tmp_path: Path, postgres: str) -> Iterator[MakeServer]:
+    """`make_shared("a")` is a server in its own data directory; all share one PostgreSQL database."""
+    with servers(tmp_path, SC_DATABASE_URL=postgres, **WEBHOOKS_HERE) as new:
+        yield new
+
+
+@pytest.fixture
+def inbox() -> Iterator[Inbox]:
+    receiver = Inbox()
+    yield receiver
+    receiver.close()
