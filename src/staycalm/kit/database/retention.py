@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,19 +17,34 @@ BITE = 1000
 
 @dataclass(frozen=True)
 class Rule:
-    """Rows of `table` go `keep_s` seconds after `since`, where `when` holds; 0 keeps them for ever."""
+    """Rows of `table` go `keep_s` seconds after `since`, where `when` holds; 0 keeps them for ever.
+
+    The oldest go first, so that an index on `since` finds them. `past(cutoff)` stands in for
+    `since < cutoff` where the time is another table's.
+    """
 
     table: sa.Table
     since: sa.ColumnElement[Any]
     keep_s: float
     when: sa.ColumnElement[bool] | None = None
+    past: Callable[[datetime], sa.ColumnElement[bool]] | None = None
 
 
 def log_rules(*, events_keep_s: float, deliveries_keep_s: float) -> tuple[Rule, ...]:
     """Return the rules of the event log: an event outlives its deliveries."""
-    at = sa.select(events.c.at).where(events.c.seq == deliveries.c.event_seq).scalar_subquery()
+
+    def of_old_events(cutoff: datetime) -> sa.ColumnElement[bool]:
+        newest_old = sa.select(events.c.seq).where(events.c.at < cutoff).order_by(events.c.at.desc()).limit(1)
+        return deliveries.c.event_seq <= newest_old.scalar_subquery()
+
     return (
-        Rule(deliveries, at, deliveries_keep_s, deliveries.c.state != "pending"),
+        Rule(
+            deliveries,
+            deliveries.c.event_seq,
+            deliveries_keep_s,
+            deliveries.c.state != "pending",
+            past=of_old_events,
+        ),
         Rule(events, events.c.at, events_keep_s, ~sa.exists().where(deliveries.c.event_seq == events.c.seq)),
     )
 
@@ -41,9 +56,9 @@ def sweep(tx: Tx, rules: Sequence[Rule]) -> int:
         if rule.keep_s <= 0:
             continue
         key = next(iter(rule.table.primary_key))
-        past = rule.since < tx.now - timedelta(seconds=rule.keep_s)
-        old = (
-            sa.select(key).where(past, rule.when if rule.when is not None else sa.true()).order_by(key).limit(BITE)
-        )
+        cutoff = tx.now - timedelta(seconds=rule.keep_s)
+        past = rule.past(cutoff) if rule.past is not None else rule.since < cutoff
+        when = rule.when if rule.when is not None else sa.true()
+        old = sa.select(key).where(past, when).order_by(rule.since).limit(BITE)
         swept += tx.execute(rule.table.delete().where(key.in_(old))).rowcount
     return swept
