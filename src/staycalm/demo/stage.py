@@ -16,6 +16,7 @@ from pathlib import Path
 SHOP_HOST = "shop.localhost"
 CANDIDATE_HOST = "green.shop.localhost"
 START_TIMEOUT_S = 60.0
+END_TIMEOUT_S = 15.0
 
 SETTINGS = """\
 [server]
@@ -198,12 +199,30 @@ class Stage:
         return process.returncode or 0, output.decode(errors="replace").rstrip()
 
     async def tear_down(self) -> None:
-        """The server, its proxy and its services are gone."""
-        if self._server is None or self._server.returncode is not None:
-            return
-        self._server.terminate()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._server.wait(), 20)
-        if self._server.returncode is None:
-            os.killpg(self._server.pid, signal.SIGKILL)
-            await self._server.wait()
+        """The server, its proxy and its services are gone: this returns only then."""
+        if self._server is not None and self._server.returncode is None:
+            self._server.terminate()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._server.wait(), 20)
+            if self._server.returncode is None:
+                os.killpg(self._server.pid, signal.SIGKILL)
+                await self._server.wait()
+        # Proxy and services notice the server's death by themselves and end gracefully.
+        deadline = asyncio.get_running_loop().time() + END_TIMEOUT_S
+        while (left := self._processes()) and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.1)
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _processes(self) -> list[int]:
+        """Return the processes that work in this stage's directory (where the system has /proc)."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                where = os.readlink(entry / "cwd")
+                command = (entry / "cmdline").read_bytes().decode(errors="replace")
+                is_inside = Path(where).is_relative_to(self.directory) or str(self.directory) in command
+                if is_inside and int(entry.name) != os.getpid():
+                    found.append(int(entry.name))
+        return found

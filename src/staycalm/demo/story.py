@@ -100,6 +100,8 @@ def _evidence_percent(deployment: dict[str, Any]) -> float:
 
 def _in_short(deployment: dict[str, Any]) -> str:
     """Return the verdict so far in a few words."""
+    if deployment["verdict"] == "INSUFFICIENT" and deployment["is_running"]:
+        return "nothing bad seen, not enough traffic yet to be sure"
     reason = deployment["verdict_reason"] or "nothing to compare yet"
     return str(reason).split(";")[0]
 

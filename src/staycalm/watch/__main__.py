@@ -72,7 +72,7 @@ class Watchdog:
     async def test(self) -> int:
         """Every contact has a test message; returns 7 when one refused it."""
         taken = await tell(self._contacts, trial(self._settings.server, self._clock))
-        _say(f"{taken} of {len(self._contacts)} contacts took the test message")
+        _say(f"{taken} of {_count(len(self._contacts), 'contact')} took the test message")
         return OK if taken == len(self._contacts) else NOBODY_PAGED
 
     async def once(self) -> int:
@@ -94,7 +94,7 @@ class Watchdog:
             loop.add_signal_handler(number, stopping.set)
         _say(
             f"Watching {self._settings.server} every {self._settings.every_s:g} s; "
-            f"{len(self._contacts)} contacts are paged after {self._settings.checks} failed checks"
+            f"{_count(len(self._contacts), 'contact')} will be paged after {_count(self._settings.checks, 'failed check')}"
         )
         while not stopping.is_set():
             before = self._known
@@ -126,8 +126,12 @@ class Watchdog:
         known, at = self._known, f"{self._clock.now():%Y-%m-%d %H:%M:%S} UTC"
         if not known.failures:
             return f"{at} {self._settings.server} is well"
-        told = f"paged {known.tells} times" if known.tells else "nobody was paged yet"
-        return f"{at} {self._settings.server} failed {known.failures} checks: {known.problem} ({told})"
+        told = f"paged {_count(known.tells, 'time')}" if known.tells else "nobody was paged yet"
+        return f"{at} {self._settings.server} failed {_count(known.failures, 'check')}: {known.problem} ({told})"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _say(words: str, *, is_error: bool = False) -> None:

@@ -208,7 +208,8 @@ def check_may_deploy(
         raise Forbidden(
             "needs-hotfix",
             "a person deploys to production only as a hotfix with a reason",
-            next_step='Merge and let CI deploy, or add --hotfix --reason="why it cannot wait".',
+            next_step='Merge and let CI deploy, or add --hotfix --reason="why it cannot wait". '
+            "A server may waive this with deployments.people_deploy_freely.",
         )
     return True
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +12,7 @@ from staycalm.core.durations import format_duration
 from staycalm.domains.deployments.picture.chart import Chart, draw
 from staycalm.domains.deployments.picture.queries import Course
 from staycalm.domains.deployments.picture.words import event_sentence, headline, reason
+from staycalm.domains.deployments.queries import Moment
 from staycalm.domains.deployments.records import Deployment
 
 _END_WEIGHTS = {"rolled-back": 0.0, "aborted": 0.0, "completed": 100.0}
@@ -128,7 +129,7 @@ def rollout_view(course: Course) -> RolloutView:
     return RolloutView(
         card=card(d),
         chart=draw(
-            course.moments,
+            _with_end(course.moments, d, metrics),
             needed=needed,
             ahead=d.steps[d.step + 1 :],
             step_ends_s=ends_s,
@@ -142,6 +143,17 @@ def rollout_view(course: Course) -> RolloutView:
         events=_events(course),
         is_live=course.is_live,
     )
+
+
+def _with_end(
+    moments: tuple[Moment, ...], d: Deployment, metrics: Sequence[Mapping[str, Any]]
+) -> tuple[Moment, ...]:
+    """Return the moments up to the look that decided: it ended the rollout before a second of history was due."""
+    if not moments or d.decided_at is None or not metrics:
+        return moments
+    second = max(int(d.decided_at.timestamp()), moments[-1].second + 1)
+    told = {str(each["name"]): float(each["evidence"]) for each in metrics}
+    return (*moments, Moment(second, moments[-1].weight, {**moments[-1].body, "evidence": told}))
 
 
 def _events(course: Course) -> tuple[EventView, ...]:
