@@ -60,7 +60,8 @@ class Application:
             database,
             subscriptions,
             wiring.reconcilers(settings, self.outside, self.url, LocalHost(database, directory.path)),
-            holder=f"{socket.gethostname()}:{os.getpid()}",
+            # Two containers may have one host name, and both be process 1.
+            holder=f"{socket.gethostname()}:{os.getpid()}:{database.ids.token(6)}",
             uses_leases=not database.is_sqlite,
             has_edge=self.edge.is_held,
         )

@@ -31,6 +31,7 @@ SILENT_AFTER_S = 10.0
 LAST_RESORT_AFTER_S = 10.0
 OVERDUE_AFTER_S = 30.0
 SWEEP_EVERY_S = 10.0
+SWEEP_IDLE_S = 600.0
 HEARTBEAT = "engine:"
 
 
@@ -42,16 +43,20 @@ class SelfWatch:
         self._database = application.database
         self._failing_since: float | None = None
         self._was_told = False
-        self._swept_at: float | None = None
+        self._sweep_at = 0.0
         self._rules = wiring.retention_rules(application.settings)
         self.problems: list[str] = []
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Watch until `stopping` is set; then this process has said goodbye."""
         while not stopping.is_set():
-            await self._follow_clock()
-            await self._beat()
-            await self._sweep()
+            try:
+                await self._follow_clock()
+                await self._beat()
+                await self._sweep()
+            except Exception:  # the boundary: health says so, and the server goes on
+                logger.exception("the watch over StayCalm itself failed")
+                self.problems = ["the watch over StayCalm itself fails; its log says why"]
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), EVERY_S)
         with suppress(Unavailable):
@@ -85,10 +90,11 @@ class SelfWatch:
 
     async def _sweep(self) -> None:
         now_s = self._database.clock.monotonic()
-        if self._swept_at is None or now_s - self._swept_at >= SWEEP_EVERY_S:
-            self._swept_at = now_s
+        if now_s >= self._sweep_at:
+            self._sweep_at = now_s + SWEEP_EVERY_S
             with suppress(Unavailable):
-                await self._database.write(retention.sweep, self._rules)
+                if await self._database.write(retention.sweep, self._rules) == 0:
+                    self._sweep_at = now_s + SWEEP_IDLE_S
 
     def _beat_and_look(self, tx: Tx) -> list[str]:
         leases.acquire(tx, self._name, self._application.engine.holder, ttl_s=HEARTBEAT_S)
