@@ -186,7 +186,7 @@ def test_a_server_that_is_gone_is_silent(tmp_path: Path, peer: Peer) -> None:
 
 def test_contacts_can_be_tried(tmp_path: Path, peer: Peer) -> None:
     said = run_sc("watch", peer.url, "--webhook", f"{peer.url}/hook", "--test", env=environment(tmp_path))
-    assert (said.code, said.out) == (exits.OK, "1 of 1 contacts took the test message\n")
+    assert (said.code, said.out) == (exits.OK, "1 of 1 contact took the test message\n")
     assert peer.next()["subject"].startswith("Test")
 
 

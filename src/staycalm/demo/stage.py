@@ -208,21 +208,20 @@ class Stage:
                 os.killpg(self._server.pid, signal.SIGKILL)
                 await self._server.wait()
         # Proxy and services notice the server's death by themselves and end gracefully.
-        deadline = asyncio.get_running_loop().time() + END_TIMEOUT_S
-        while (left := self._processes()) and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.1)
-        for pid in left:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._until_alone(), END_TIMEOUT_S)
 
-    def _processes(self) -> list[int]:
-        """Return the processes that work in this stage's directory (where the system has /proc)."""
-        found = []
+    async def _until_alone(self) -> None:
+        # The end of somebody else's process can only be looked for.
+        while self._has_processes():  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+
+    def _has_processes(self) -> bool:
+        """Return whether a program of this stage's data directory runs (where the system has /proc)."""
         for entry in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
                 where = os.readlink(entry / "cwd")
                 command = (entry / "cmdline").read_bytes().decode(errors="replace")
-                is_inside = Path(where).is_relative_to(self.directory) or str(self.directory) in command
-                if is_inside and int(entry.name) != os.getpid():
-                    found.append(int(entry.name))
-        return found
+                if f"{self.data}/" in command or where.startswith(f"{self.data}/"):
+                    return True
+        return False

@@ -1,1 +1,1 @@
-"""The vertical slices, in tiers: a domain imports only domains below its own (pyproject.toml, import contracts)."""
+"""The vertical slices, in tiers: a domain imports only domains below its own (see the import contracts)."""

@@ -94,7 +94,8 @@ class Watchdog:
             loop.add_signal_handler(number, stopping.set)
         _say(
             f"Watching {self._settings.server} every {self._settings.every_s:g} s; "
-            f"{_count(len(self._contacts), 'contact')} will be paged after {_count(self._settings.checks, 'failed check')}"
+            f"{_count(len(self._contacts), 'contact')} to page "
+            f"after {_count(self._settings.checks, 'failed check')}"
         )
         while not stopping.is_set():
             before = self._known
