@@ -23,6 +23,7 @@ from staycalm.kit.clock import SystemClock
 from staycalm.kit.database import Database, backup, log, migrate
 from staycalm.kit.database.tables import metadata
 from staycalm.kit.ids import Ids
+from staycalm.migrations.__main__ import write_step
 from tests import databases
 from tests.conftest import drive
 
@@ -172,6 +173,21 @@ def test_without_room_for_the_backup_nothing_is_migrated(
     with a_later_history(tmp_path, monkeypatch), pytest.raises(Unavailable, match="backup could not be written"):
         migrate.upgrade(empty, backups=backups, kept=2)
     assert "added_later" not in tables(empty)
+
+
+def test_a_step_is_drafted_from_what_is_declared_and_leads_there(
+    empty: Database, backups: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "history"
+    shutil.copytree(Path(staycalm.migrations.__file__).parent, folder, ignore=shutil.ignore_patterns("0*.py"))
+    monkeypatch.setattr(migrate, "SCRIPTS", str(folder))
+    file = write_step("All of it at once")
+    assert file is not None
+    assert file.name == "0001_all_of_it_at_once.py"
+    assert write_step("Once more") is None
+    migrate.upgrade(empty, backups=backups, kept=1)
+    with empty.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
 def test_only_the_step_itself_is_in_the_log(

@@ -45,10 +45,14 @@ def current_revision(connection: sa.Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
+def known_revisions() -> frozenset[str]:
+    """Return every revision this code has."""
+    return frozenset(script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions())
+
+
 def is_known(revision: str) -> bool:
     """Return whether this code has that revision; newer code may have migrated already."""
-    known = {script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions()}
-    return revision in known
+    return revision in known_revisions()
 
 
 @contextlib.contextmanager
