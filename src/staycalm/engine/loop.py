@@ -23,7 +23,7 @@ logger = logging.getLogger("staycalm.engine")
 LONGEST_SLEEP_S = 1.0
 SHORTEST_SLEEP_S = 0.005
 BACK_FILL_EVERY_S = 5.0
-LAST_EFFECTS_S = 3.0
+LAST_EFFECTS_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Engine:
         database.commit_listeners.append(self._on_commit)
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Drive everything until `stopping` is set; then what is in flight ends or is cancelled after 3 s."""
+        """Drive everything until `stopping` is set; then what is in flight ends or is cancelled after 2 s."""
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         keeper = asyncio.create_task(self._keep(stopping))

@@ -34,7 +34,12 @@ def log_rules(*, events_keep_s: float, deliveries_keep_s: float) -> tuple[Rule, 
     """Return the rules of the event log: an event outlives its deliveries."""
 
     def of_old_events(cutoff: datetime) -> sa.ColumnElement[bool]:
-        newest_old = sa.select(events.c.seq).where(events.c.at < cutoff).order_by(events.c.at.desc()).limit(1)
+        newest_old = (
+            sa.select(events.c.seq)
+            .where(events.c.at < cutoff)
+            .order_by(events.c.at.desc(), events.c.seq.desc())
+            .limit(1)
+        )
         return deliveries.c.event_seq <= newest_old.scalar_subquery()
 
     return (
