@@ -167,7 +167,7 @@ def look_again(tx: Tx, id: str) -> None:
     verb = {("firing", True): "suppress", ("suppressed", False): "release"}.get((alert.state, mute is not None))
     state = move(TABLE, alert.state, verb, what="the alert") if verb else alert.state
     is_suppressed = state == "suppressed"
-    tx.execute(
+    hit = tx.guarded_update(
         alerts.update()
         .where(alerts.c.id == id, alerts.c.version == alert.version)
         .values(
@@ -178,6 +178,8 @@ def look_again(tx: Tx, id: str) -> None:
             version=alert.version + (1 if verb else 0),
         )
     )
+    if not hit:
+        return
     if verb:
         item = grouping.Item(
             SYSTEM, id, alert.group_id, alert.rule, alert.priority, alert.summary, alert.escalates, alert.source,

@@ -106,12 +106,12 @@ def settle(
         settling.settle_query(tx, watch, config, answer, settings=settings)
         return
     if watch.kind == "instances":
-        is_watched = settling.settle_instances(tx, watch, config, answer)
+        settled = settling.settle_instances(tx, watch, config, answer)
     elif watch.kind == "traffic":
-        is_watched = settling.settle_traffic(tx, watch, answer)
+        settled = settling.settle_traffic(tx, watch, answer)
     elif watch.kind == "counters":
-        is_watched = settling.settle_counters(tx, watch, answer)
+        settled = settling.settle_counters(tx, watch, answer)
     else:
-        is_watched = settling.settle_look(tx, watch, answer)
-    if is_watched:
-        settling.evaluate_rules(tx, config, settling.SIGNALS_OF[watch.kind], settings=settings)
+        settled = settling.settle_look(tx, watch, answer)
+    if settled != "gone":
+        settling.evaluate_after(tx, watch, config, settled, settings=settings)

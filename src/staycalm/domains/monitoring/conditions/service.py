@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
+import sqlalchemy as sa
 
 from staycalm.core.actor import SYSTEM
 from staycalm.core.placement import Placement
@@ -16,15 +17,25 @@ from staycalm.domains.monitoring.conditions.model import conditions, rules
 from staycalm.domains.monitoring.conditions.queries import Standing
 from staycalm.domains.monitoring.decisions import summarise
 from staycalm.domains.monitoring.events import ConditionCleared, ConditionFiring
-from staycalm.domains.monitoring.machine import Condition, Outcome, Transition, step
+from staycalm.domains.monitoring.machine import Condition, Outcome, OutcomeKind, Transition, step
 from staycalm.domains.monitoring.rules import Rule, outranks
 from staycalm.domains.monitoring.settings import MonitoringSettings
+from staycalm.domains.monitoring.watching.decisions import roll_up_of
+from staycalm.domains.monitoring.watching.model import watches
 from staycalm.kit.database import Tx
 
 
 def subject_of(rule: str, placement: Placement) -> str:
     """Return the subject of a condition's events."""
     return f"{rule}/{placement}"
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What an evaluation left. `calm`: every rule stands inactive with this outcome, and would with it again."""
+
+    is_quiet: bool
+    calm: OutcomeKind | None
 
 
 def evaluate(
@@ -34,14 +45,16 @@ def evaluate(
     in_force: Sequence[Rule],
     *,
     settings: MonitoringSettings,
-) -> None:
+) -> Evaluated:
     """Every rule stands where its outcome puts it; each transition is in the log, once.
 
     The most urgent rules come first, so that less urgent ones of their family wait for them.
     """
+    _take_turn(tx, config.placement)
     standings = queries.standings_of(tx, config.placement)
     by_name = {rule.name: rule for rule in in_force}
     urgent = {name for name, s in standings.items() if s.condition.is_breaching and name in by_name}
+    quiet: set[OutcomeKind | None] = set()
     for rule, outcome in sorted(outcomes, key=lambda pair: pair[0].priority):
         before = standings[rule.name].condition if rule.name in standings else Condition()
         after, happened = step(
@@ -57,6 +70,7 @@ def evaluate(
             urgent.add(rule.name)
         else:
             urgent.discard(rule.name)
+        quiet.add(None if after.is_breaching else after.health)
         if not _is_worth_writing(before, after, is_new=rule.name not in standings):
             continue
         priority = (
@@ -67,6 +81,13 @@ def evaluate(
         standing = Standing(rule.name, config.placement, after, priority)
         _write(tx, standing)
         _tell(tx, rule, standing, before, outcome, happened)
+    return Evaluated(is_quiet=None not in quiet, calm=quiet.pop() if len(quiet) == 1 else None)
+
+
+def _take_turn(tx: Tx, placement: Placement) -> None:
+    """Looks at one placement that end together are evaluated one after the other; each sees the last."""
+    key = roll_up_of(placement).key
+    tx.execute(sa.select(watches.c.key).where(watches.c.key == key).with_for_update())
 
 
 def _is_worth_writing(before: Condition, after: Condition, *, is_new: bool) -> bool:

@@ -88,7 +88,8 @@ def record_check(
     *,
     settings: MonitoringSettings,
 ) -> None:
-    """The check is made; the last one ends its report."""
+    """The check is made; the last one ends its report. Two that end together wait for each other's commit."""
+    tx.execute(sa.select(reports.c.id).where(reports.c.id == report_id).with_for_update())
     watching.remove(tx, [_check_of(report_id, placement)])
     hit = tx.guarded_update(
         checks.update()

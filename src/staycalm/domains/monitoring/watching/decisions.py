@@ -30,6 +30,8 @@ Kind = Literal[
 
 # Rows of these kinds come and go with health reports, whatever the catalog says.
 PASSING: tuple[Kind, ...] = ("report", "check")
+# Looks of these kinds are not evaluated while nothing changes.
+CALMED: tuple[Kind, ...] = ("probe", "instances", "integrity", "traffic")
 LIVENESS = "liveness"
 INSTANCES_LIMIT = 3
 ROLL_UP_INTERVAL_S = 60.0
@@ -85,8 +87,13 @@ def wanted_for(
         for rule in rules
         if rule.signal == "query" and rule.applies_to(place)
     )
-    found.append(Wanted("roll_up", place, "roll-up", ROLL_UP_INTERVAL_S))
+    found.append(roll_up_of(place))
     return tuple(found)
+
+
+def roll_up_of(placement: Placement) -> Wanted:
+    """Return the watch that every placement has."""
+    return Wanted("roll_up", placement, "roll-up", ROLL_UP_INTERVAL_S)
 
 
 def probes_of(config: PlacementConfig) -> tuple[ProbeConfig, ...]:

@@ -11,7 +11,6 @@ from staycalm.domains.monitoring.conditions.service import retire
 from staycalm.domains.monitoring.decisions import expression
 from staycalm.domains.monitoring.questions import RunningRevision
 from staycalm.domains.monitoring.reporting.service import forget_reports, keep_scheduled
-from staycalm.domains.monitoring.rules import TRAFFIC_SIGNALS
 from staycalm.domains.monitoring.sampling.service import forget, roll_up
 from staycalm.domains.monitoring.settings import MonitoringSettings
 from staycalm.domains.monitoring.watching import service
@@ -19,11 +18,8 @@ from staycalm.domains.monitoring.watching.counting import expressions_for
 from staycalm.domains.monitoring.watching.decisions import integrity_probe, probe_for, probes_of
 from staycalm.domains.monitoring.watching.effects import Ask, LookAt, LookAtInstances, Looking, ReadTraffic
 from staycalm.domains.monitoring.watching.queries import Watch
-from staycalm.domains.monitoring.watching.settling import evaluate_rules
+from staycalm.domains.monitoring.watching.settling import evaluate_everything
 from staycalm.kit.database import Tx
-
-# Evaluated every minute whatever is seen, so that silence itself becomes visible.
-ALL_MEASURED = TRAFFIC_SIGNALS | {"saturation", "probes_down", "integrity_failed"}
 
 
 def look_for(
@@ -65,6 +61,7 @@ def synchronise(tx: Tx, watch: Watch | None, *, settings: MonitoringSettings) ->
     placements: tuple[Placement, ...] = service.sync(tx, rules, settings=settings)
     retire(tx, placements, rules)
     keep_scheduled(tx, has_placements=bool(placements))
+    service.unsettle(tx)
     if watch is not None:
         service.moved_on(tx, watch)
 
@@ -81,7 +78,7 @@ def roll_minutes_up(tx: Tx, watch: Watch, config: PlacementConfig, *, settings: 
     """Every whole minute has its row, and every rule has been evaluated on what there is."""
     since = datetime.fromisoformat(watch.cursor) if watch.cursor else None
     until = roll_up(tx, watch.placement, since=since, keep_samples_s=settings.keep_samples_s)
-    evaluate_rules(tx, config, ALL_MEASURED, settings=settings)
+    evaluate_everything(tx, config, settings=settings)
     if (tx.now - until).total_seconds() >= 120:
         service.put_off(tx, watch, 0.0, cursor=until.isoformat())
     else:

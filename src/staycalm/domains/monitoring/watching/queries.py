@@ -19,6 +19,9 @@ from staycalm.kit.reconcile import soonest
 
 ALL_LIMIT = 20_000
 PLACEMENT_LIMIT = 500
+# Keys of a watch's body.
+CALM = "calm"
+CANNOT_TELL = "cannot_tell"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,11 @@ class Watch:
     seen_at: datetime | None
     cursor: str | None
     body: Mapping[str, Any] | None
+
+    @property
+    def calm(self) -> str | None:
+        """Return the kind of outcome with which everything that looks at this stands inactive, if there is one."""
+        return None if self.body is None else self.body.get(CALM)
 
     @property
     def look(self) -> Look:

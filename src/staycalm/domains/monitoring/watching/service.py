@@ -8,9 +8,11 @@ from typing import Any
 
 from staycalm.core.placement import Placement
 from staycalm.domains.catalog import public as catalog
+from staycalm.domains.monitoring.machine import OutcomeKind
 from staycalm.domains.monitoring.rules import Rule
 from staycalm.domains.monitoring.settings import MonitoringSettings
 from staycalm.domains.monitoring.watching.decisions import (
+    CALMED,
     PRUNE,
     SYNC,
     Wanted,
@@ -19,7 +21,7 @@ from staycalm.domains.monitoring.watching.decisions import (
     wanted_for,
 )
 from staycalm.domains.monitoring.watching.model import watches
-from staycalm.domains.monitoring.watching.queries import Watch, list_watches
+from staycalm.domains.monitoring.watching.queries import CALM, CANNOT_TELL, Watch, list_watches
 from staycalm.kit.database import Tx
 
 
@@ -106,7 +108,27 @@ def put_off_key(tx: Tx, key: str, delay_s: float, **values: Any) -> None:
 def seen(tx: Tx, watch: Watch, *, ok: bool, detail: str, took_s: float | None) -> bool:
     """What was seen is recorded: failures count up in a row, one success ends the row."""
     failures = 0 if ok else watch.failures + 1
-    return moved_on(tx, watch, failures=failures, detail=detail[:500], took_s=took_s, seen_at=tx.now, body=None)
+    values = {"failures": failures, "detail": detail[:500], "took_s": took_s, "seen_at": tx.now}
+    if watch.body is not None and CANNOT_TELL in watch.body:
+        values["body"] = None
+    return moved_on(tx, watch, **values)
+
+
+def set_calm(tx: Tx, watch: Watch, kind: OutcomeKind | None) -> None:
+    """The watch remembers with which outcomes nothing has to be evaluated."""
+    if kind != watch.calm:
+        body = None if kind is None else {CALM: kind}
+        tx.execute(watches.update().where(watches.c.key == watch.key).values(body=body))
+
+
+def unsettle(tx: Tx, placement: Placement | None = None) -> None:
+    """Everything (of the placement) is evaluated with its next look, because rules or conditions have changed."""
+    statement = watches.update().where(watches.c.kind.in_(CALMED))
+    if placement is not None:
+        statement = statement.where(
+            watches.c.service == placement.service, watches.c.environment == placement.environment
+        )
+    tx.execute(statement.values(body=None))
 
 
 def wake(tx: Tx, placement: Placement) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from staycalm.core.placement import Placement
-from staycalm.domains.catalog.public import PlacementConfig
+from staycalm.domains.catalog.public import CapacityLimits, PlacementConfig
 from staycalm.domains.monitoring.conditions import queries as conditions
 from staycalm.domains.monitoring.conditions.service import evaluate
 from staycalm.domains.monitoring.decisions import judge_looks, judge_reading, judge_signals
@@ -18,7 +19,7 @@ from staycalm.domains.monitoring.signals import Counts, Usage, saturation
 from staycalm.domains.monitoring.watching import service
 from staycalm.domains.monitoring.watching.counting import SATURATION, counts_since, cumulative
 from staycalm.domains.monitoring.watching.decisions import Kind
-from staycalm.domains.monitoring.watching.queries import Watch, watches_of
+from staycalm.domains.monitoring.watching.queries import CANNOT_TELL, Watch, watches_of
 from staycalm.kit.database import ReadTx, Tx
 from staycalm.ports.deploy import RevisionStatus
 from staycalm.ports.errors import PortError, Unsupported
@@ -33,29 +34,36 @@ SIGNALS_OF = {
     "counters": TRAFFIC_SIGNALS | {"saturation"},
     "integrity": frozenset({"integrity_failed"}),
 }
-# A target that cannot tell what runs is left out of the question whether the service is down.
-NOT_TOLD = {"cannot_tell": True}
+ALL_MEASURED = TRAFFIC_SIGNALS | {"saturation", "probes_down", "integrity_failed"}
+# Whether the look was recorded: not watched any more, seen and well, or anything else.
+Settled = Literal["gone", "well", "other"]
 
 
-def settle_look(tx: Tx, watch: Watch, seen: ProbeResult | PortError) -> bool:
+def settle_look(tx: Tx, watch: Watch, seen: ProbeResult | PortError) -> Settled:
     """A probe's answer counts; a look that could not be made proves nothing and goes stale."""
     if isinstance(seen, PortError):
-        return service.moved_on(tx, watch, detail=f"could not look: {seen}"[:500])
-    return service.seen(tx, watch, ok=seen.ok, detail=seen.detail, took_s=seen.took_s)
+        return _other(service.moved_on(tx, watch, detail=f"could not look: {seen}"[:500]))
+    is_watched = service.seen(tx, watch, ok=seen.ok, detail=seen.detail, took_s=seen.took_s)
+    return "well" if is_watched and seen.ok else _other(is_watched)
 
 
-def settle_instances(tx: Tx, watch: Watch, config: PlacementConfig, seen: RevisionStatus | PortError) -> bool:
+def settle_instances(tx: Tx, watch: Watch, config: PlacementConfig, seen: RevisionStatus | PortError) -> Settled:
     """The revision that serves is down when not one instance is ready; what it uses is kept."""
     if isinstance(seen, PortError):
-        body = NOT_TOLD if isinstance(seen, Unsupported) else None
-        return service.moved_on(tx, watch, detail=f"could not look: {seen}"[:500], body=body)
+        body = {CANNOT_TELL: True} if isinstance(seen, Unsupported) else None
+        return _other(service.moved_on(tx, watch, detail=f"could not look: {seen}"[:500], body=body))
     ready = sum(instance.readiness == "ready" for instance in seen.instances)
     unknown = sum(instance.readiness == "unknown" for instance in seen.instances)
     detail = f"{ready} of {config.instances} instances ready"
     if not ready and unknown:
-        return service.moved_on(tx, watch, detail=f"{detail}, {unknown} unknown")
+        return _other(service.moved_on(tx, watch, detail=f"{detail}, {unknown} unknown"))
     record_usage(tx, config.placement, _used(tx, config, seen))
-    return service.seen(tx, watch, ok=ready > 0, detail=detail, took_s=None)
+    is_watched = service.seen(tx, watch, ok=ready > 0, detail=detail, took_s=None)
+    return "well" if is_watched and ready else _other(is_watched)
+
+
+def _other(is_watched: bool) -> Settled:
+    return "other" if is_watched else "gone"
 
 
 def _used(tx: Tx, config: PlacementConfig, seen: RevisionStatus) -> Usage:
@@ -70,14 +78,14 @@ def _used(tx: Tx, config: PlacementConfig, seen: RevisionStatus) -> Usage:
     return Usage(tx.now, full, cpu_cores, memory_bytes)
 
 
-def settle_traffic(tx: Tx, watch: Watch, seen: Samples | PortError) -> bool:
+def settle_traffic(tx: Tx, watch: Watch, seen: Samples | PortError) -> Settled:
     """What was counted since the cursor is kept; the first look only takes the cursor."""
     if isinstance(seen, PortError):
-        return service.moved_on(tx, watch, detail=f"could not read the counters: {seen}"[:500])
+        return _other(service.moved_on(tx, watch, detail=f"could not read the counters: {seen}"[:500]))
     if watch.cursor is not None and seen.seconds > 0:
         record_counts(tx, watch.placement, [_counts(tx, slot, seen) for slot in seen.slots])
     detail = "the proxy restarted; what it counted before it died is unknown" if seen.was_reset else ""
-    return service.moved_on(tx, watch, cursor=seen.cursor, seen_at=tx.now, detail=detail)
+    return _other(service.moved_on(tx, watch, cursor=seen.cursor, seen_at=tx.now, detail=detail))
 
 
 def _counts(tx: Tx, slot: str, seen: Samples) -> Counts:
@@ -96,17 +104,18 @@ def _counts(tx: Tx, slot: str, seen: Samples) -> Counts:
     )
 
 
-def settle_counters(tx: Tx, watch: Watch, seen: Mapping[str, Reading] | PortError) -> bool:
+def settle_counters(tx: Tx, watch: Watch, seen: Mapping[str, Reading] | PortError) -> Settled:
     """Counters of a metric source become what happened since the last look."""
     if isinstance(seen, PortError):
-        return service.moved_on(tx, watch, detail=f"could not ask: {seen}"[:500])
+        return _other(service.moved_on(tx, watch, detail=f"could not ask: {seen}"[:500]))
     read = cumulative(seen)
     record_counts(tx, watch.placement, counts_since(watch.body, read, since=watch.seen_at, now=tx.now))
     full = seen.get(SATURATION)
     if full is not None and full.value is not None:
         record_usage(tx, watch.placement, Usage(tx.now, full.value))
     problems = [f"{name}: {reading.detail}" for name, reading in seen.items() if reading.kind != "value"]
-    return service.moved_on(tx, watch, body=dict(read), seen_at=tx.now, detail="; ".join(problems)[:500])
+    detail = "; ".join(problems)[:500]
+    return _other(service.moved_on(tx, watch, body=dict(read), seen_at=tx.now, detail=detail))
 
 
 def settle_query(
@@ -126,14 +135,40 @@ def settle_query(
         evaluate(tx, config, [(rule, judge_reading(rule, reading))], in_force, settings=settings)
 
 
-def evaluate_rules(
-    tx: Tx, config: PlacementConfig, signals: frozenset[str], *, settings: MonitoringSettings
+def evaluate_after(
+    tx: Tx, watch: Watch, config: PlacementConfig, settled: Settled, *, settings: MonitoringSettings
 ) -> None:
-    """Every rule on one of these signals stands where the latest measurements put it."""
+    """Every rule that looks at this watch stands where the latest measurements put it.
+
+    `watch` is as it was before the look. A look that says once more what left everything inactive the last
+    time changes nothing, so nothing is asked; staleness is found every minute whatever is seen.
+    """
+    signals = SIGNALS_OF[watch.kind]
+    if watch.kind == "instances" and config.capacity == CapacityLimits():
+        signals = frozenset({"probes_down"})
+    if settled == "well" and watch.failures == 0 and watch.calm == "clear" and "saturation" not in signals:
+        return
+    in_force, found = _outcomes_on(tx, config.placement, signals)
+    if not found or {outcome.kind for _, outcome in found} == {watch.calm}:
+        return
+    left = evaluate(tx, config, found, in_force, settings=settings)
+    if settled == "well" or watch.kind == "traffic":
+        service.set_calm(tx, watch, left.calm)
+
+
+def evaluate_everything(tx: Tx, config: PlacementConfig, *, settings: MonitoringSettings) -> None:
+    """Every rule but PromQL ones stands where the latest measurements, or their absence, put it."""
+    in_force, found = _outcomes_on(tx, config.placement, ALL_MEASURED)
+    if not evaluate(tx, config, found, in_force, settings=settings).is_quiet:
+        service.unsettle(tx, config.placement)
+
+
+def _outcomes_on(
+    tx: Tx, placement: Placement, signals: frozenset[str]
+) -> tuple[tuple[Rule, ...], list[tuple[Rule, Outcome]]]:
     in_force = conditions.all_rules(tx)
-    concerned = [r for r in in_force if r.signal in signals and r.applies_to(config.placement)]
-    if concerned:
-        evaluate(tx, config, outcomes(tx, config.placement, concerned), in_force, settings=settings)
+    concerned = [r for r in in_force if r.signal in signals and r.applies_to(placement)]
+    return in_force, outcomes(tx, placement, concerned)
 
 
 def outcomes(tx: ReadTx, placement: Placement, rules: Sequence[Rule]) -> list[tuple[Rule, Outcome]]:
@@ -159,7 +194,7 @@ def _judged_looks(
 ) -> list[tuple[Rule, Outcome]]:
     if not rules:
         return []
-    looks = [watch.look for watch in watches_of(tx, placement, *kinds) if watch.body != NOT_TOLD]
+    looks = [watch.look for watch in watches_of(tx, placement, *kinds) if CANNOT_TELL not in (watch.body or {})]
     return [(rule, judge_looks(rule, looks, now=tx.now)) for rule in rules]
 
 
