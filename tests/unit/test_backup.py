@@ -36,7 +36,7 @@ ODD_JSON: list[Any] = [
     True,
     0,
     -1.5,
-    1e300,
+    1e15,
     {"$utc": "x", "$hex": "zz"},
     [],
     {},
