@@ -10,9 +10,7 @@ from staycalm.kit.database import ReadTx
 
 def deployed(tx: ReadTx, placement: Placement, /) -> tuple[RunningRevision, ...]:
     """Return the revisions that are meant to run in the placement: stable, and a candidate that is ready."""
-    serving = deployments.live(tx, placement)
     return tuple(
-        RunningRevision(revision.spec, revision.slot, revision.name == (serving and serving.revision))
-        for revision in deployments.list_revisions(tx, placement, limit=10)
-        if revision.state in ("ready", "serving")
+        RunningRevision(revision.spec, revision.slot, is_stable)
+        for revision, is_stable in deployments.list_meant_to_run(tx, placement)
     )

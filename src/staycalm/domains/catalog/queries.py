@@ -93,15 +93,17 @@ def team_members(tx: ReadTx, team: str) -> tuple[str, ...]:
     return () if found is None else found.members
 
 
+# Asked with every look of monitoring, so each is built once; `True` finds removed ones too.
+_ONE_PLACEMENT = sa.select(placements.c.config).where(
+    placements.c.service == sa.bindparam("service"), placements.c.environment == sa.bindparam("environment")
+)
+_PLACEMENT = {True: _ONE_PLACEMENT, False: _ONE_PLACEMENT.where(placements.c.removed_at.is_(None))}
+
+
 def find_placement(tx: ReadTx, placement: Placement, *, even_removed: bool = False) -> PlacementConfig | None:
     """Return what the placement declares; of a removed one, only when asked for, what it declared last."""
-    row = tx.one_or_none(
-        sa.select(placements.c.config).where(
-            placements.c.service == placement.service,
-            placements.c.environment == placement.environment,
-            _live(placements, even_removed),
-        )
-    )
+    which = {"service": placement.service, "environment": placement.environment}
+    row = tx.execute(_PLACEMENT[even_removed], which).first()
     return None if row is None else config_of(row.config)
 
 

@@ -3,6 +3,7 @@
     get_deployment(tx, name) -> Deployment         find_deployment(tx, id) -> Deployment | None
     list_deployments(tx, *, limit, service, environment, state, cursor) -> Page[Deployment]
     live(tx, placement) -> LiveRevision | None     list_live(tx, *, environment, limit) -> tuple[LiveRevision, ...]
+    list_meant_to_run(tx, placement) -> tuple[(Revision, is_stable), ...]
     list_revisions(tx, placement, *, limit) -> tuple[Revision, ...]
     roll_back(tx, actor, name, *, reason, settings) -> Deployment
 `get_` raises NotFound. A name is DEP-n or a unique prefix of digest or commit.
@@ -15,6 +16,7 @@ from staycalm.domains.deployments.queries import (
     get_deployment,
     list_deployments,
     list_live,
+    list_meant_to_run,
     list_revisions,
     live,
 )
@@ -29,6 +31,7 @@ __all__ = [
     "get_deployment",
     "list_deployments",
     "list_live",
+    "list_meant_to_run",
     "list_revisions",
     "live",
     "roll_back",

@@ -51,9 +51,12 @@ def _place(row: sa.Row[Any]) -> PlacementState:
 
 
 def _revision(row: sa.Row[Any]) -> Revision:
-    values = dict(row._mapping)
-    values["spec"] = unpack_spec(row.spec)
-    values["endpoints"] = unpack_endpoints(row.endpoints)
+    return _revision_of(dict(row._mapping))
+
+
+def _revision_of(values: dict[str, Any]) -> Revision:
+    values["spec"] = unpack_spec(values["spec"])
+    values["endpoints"] = unpack_endpoints(values["endpoints"])
     return Revision(**values)
 
 
@@ -152,6 +155,26 @@ def list_revisions(tx: ReadTx, placement: Placement, *, limit: int = 50) -> tupl
         .limit(check_limit(limit))
     )
     return tuple(_revision(row) for row in tx.rows(query))
+
+
+# Asked with every look of monitoring, so it is built once.
+_MEANT_TO_RUN = (
+    sa.select(*_R_COLUMNS, placements.c.stable_revision.label("stable"))
+    .join(placements, placements.c.placement == revisions.c.placement)
+    .where(revisions.c.placement == sa.bindparam("which"), revisions.c.state.in_(("ready", "serving")))
+    .order_by(revisions.c.number.desc())
+    .limit(10)
+)
+
+
+def list_meant_to_run(tx: ReadTx, placement: Placement) -> tuple[tuple[Revision, bool], ...]:
+    """Return stable and a candidate that is ready, each with whether it is stable, the newest first."""
+    found = []
+    for row in tx.execute(_MEANT_TO_RUN, {"which": str(placement)}):
+        values = dict(row._mapping)
+        is_stable = values.pop("stable") == row.name
+        found.append((_revision_of(values), is_stable))
+    return tuple(found)
 
 
 def kept_logs(tx: ReadTx, revision: str) -> list[dict[str, Any]]:

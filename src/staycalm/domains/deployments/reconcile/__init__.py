@@ -10,6 +10,7 @@ from typing import cast
 
 from staycalm.core.placement import Placement
 from staycalm.domains.deployments import queries
+from staycalm.domains.deployments.model import placements, revisions
 from staycalm.domains.deployments.reconcile import due
 from staycalm.domains.deployments.reconcile.effects import (
     CheckReady,
@@ -53,7 +54,7 @@ from staycalm.domains.deployments.reconcile.steady import (
 )
 from staycalm.domains.deployments.settings import DeploymentsSettings
 from staycalm.kit.database import Tx
-from staycalm.kit.reconcile import Effect, Reconciler
+from staycalm.kit.reconcile import Effect, Reconciler, soonest
 from staycalm.ports.errors import PortError
 
 __all__ = ["Outside", "reconcilers", "revisions_reconciler", "rollouts_reconciler"]
@@ -139,6 +140,7 @@ def rollouts_reconciler(outside: Outside, settings: DeploymentsSettings) -> Reco
         name="deployments",
         due=due.due_placements,
         next_due=due.next_due_placement,
+        soonest=soonest(placements.c.due_at),
         plan=plan,
         perform=act,
         settle=settle,
@@ -169,6 +171,7 @@ def revisions_reconciler(outside: Outside, settings: DeploymentsSettings) -> Rec
         name="deployments.revisions",
         due=due.due_revisions,
         next_due=due.next_due_revision,
+        soonest=soonest(revisions.c.due_at),
         plan=plan,
         perform=act,
         settle=settle,
