@@ -41,5 +41,5 @@ def office(make_world: Make) -> World:
 
 @pytest.fixture
 def shop(make_world: Make) -> World:
-    """The shop serves 50 requests a second from v1. Alice is primary, bob secondary, it is Monday 10:00 in Berlin."""
+    """The shop serves 50 requests a second from v1. It is Monday 10:00 in Berlin, alice is primary."""
     return make_world().running_shop(SHOP_FILE)

@@ -183,12 +183,8 @@ class Checker:
         for e in self._log:
             if e.seq in waiting:
                 continue
-            if e.name == "deployments.rolled_back" and e.body["is_automatic"]:
-                if f"rollback/{e.subject}/{e.seq}" not in known:
-                    found.append(f"the rollback of {e.subject} has no incident")
-            elif e.name == "alerts.raised" and e.body["escalates"] == "incident":
-                if f"alert/{e.body['alert_id']}" not in known:
-                    found.append(f"the alert {e.body['rule']} of {e.subject} has no incident")
+            if _cause_of(e) not in {None, *known}:
+                found.append(f"{e.name} of {e.subject} ({e.body.get('rule') or e.body['reason']}) has no incident")
         return found
 
     # Escalations
@@ -236,6 +232,15 @@ class Checker:
             if f"dead-letter/{row.subscriber}" not in raised:
                 found.append(f"a delivery to {row.subscriber} died silently: {row.last_error}")
         return found
+
+
+def _cause_of(e: LogEntry) -> str | None:
+    """Return the cause of an incident that this event has to be, None when it need not be one."""
+    if e.name == "deployments.rolled_back" and e.body["is_automatic"]:
+        return f"rollback/{e.subject}/{e.seq}"
+    if e.name == "alerts.raised" and e.body["escalates"] == "incident":
+        return f"alert/{e.body['alert_id']}"
+    return None
 
 
 def _steps(row: Any, told: list[LogEntry]) -> Iterator[str]:

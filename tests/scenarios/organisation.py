@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-# The virtual clock starts on Monday 2026-03-02 09:00 UTC, which is 10:00 in Berlin: alice is primary, bob secondary.
+# The virtual clock starts on Monday 2026-03-02 09:00 UTC, which is 10:00 in Berlin.
+# Alice is primary, bob secondary.
 PEOPLE = """
 organisation: {name: Acme, time_zone: Europe/Berlin, escalation_policy: default}
 people:

@@ -160,3 +160,10 @@ def test_two_emergencies_at_one_moment_are_both_escalated(office: World) -> None
     office.acknowledge("carol")
     office.fast_forward(hours=2)
     assert people_of_steps(office, "INC-1") == [["alice"], ["bob"], ["carol"]] * 2
+
+
+def test_a_mail_that_arrived_without_an_answer_is_sent_once_more_and_marked(office: World) -> None:
+    office.outside.email.lose(address="alice@example.com")
+    office.declare("nobody can pay", "P0")
+    office.fast_forward(seconds=30)
+    assert [m.is_duplicate_possible for m in office.pages("alice")] == [False, True]

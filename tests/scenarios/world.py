@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy import select
 
 import staycalm
-import staycalm.app.tables  # noqa: F401 - declares every domain's tables
+import staycalm.app.tables  # declares every domain's tables
 from staycalm.app import wiring
 from staycalm.app.settings import Settings
 from staycalm.core.actor import SYSTEM, Actor
@@ -133,13 +133,17 @@ class World:
         self, service: str, version: str, *, by: Actor = CI, strategy: str | None = None, hotfix: str = "",
         slowdown: float = 0.0, rollback_safe: bool = True, **how: Any,
     ) -> Deployment:  # fmt: skip
-        """Return the new deployment, by default in steps of a minute each. `slowdown` 0.5 is half as slow again; the rest is `Version`."""
+        """Return the new deployment, by default in steps of a minute each.
+
+        `slowdown` 0.5 is half as slow again; the other words are those of `Version`.
+        """
         if slowdown:
             how["median_ms"] = 20.0 * (1.0 + slowdown)
         release = self.release(service, version, rollback_safe=rollback_safe, **how)
         found: Deployment = self.write(
             deployment_service.deploy, by, service=service, environment="production", release=release.id,
-            strategy=strategy, steps=() if strategy else BRISK, is_hotfix=bool(hotfix), reason=hotfix, settings=self.settings.deployments,
+            strategy=strategy, steps=() if strategy else BRISK, is_hotfix=bool(hotfix), reason=hotfix,
+            settings=self.settings.deployments,
         )  # fmt: skip
         self.settle()
         return found
@@ -339,6 +343,13 @@ class World:
         answer = self.write(use_case, self.actor(person), incident or self.incidents()[-1].id, *args, **named)
         self.settle()
         return answer
+
+    def open_escalations(self) -> list[Any]:
+        """Return the escalations that were not stopped, as rows."""
+        from staycalm.domains.oncall.escalations.model import escalations
+
+        open_ones = select(escalations).where(escalations.c.open_subject.is_not(None))
+        return list(self.read(lambda tx: tx.rows(open_ones)))
 
     # Trouble
 

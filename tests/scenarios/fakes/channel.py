@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from staycalm.ports.errors import InvalidSpec, PortError
+from staycalm.ports.errors import InvalidSpec, PortError, Unconfirmed
 from staycalm.ports.messages import ChannelKind, Message, Receipt
 
 
@@ -33,6 +33,7 @@ class FakeChannel:
         self.arrived: list[Arrived] = []
         self.tries: Counter[str] = Counter()
         self._failures: list[tuple[str | None, PortError | Lost, int]] = []
+        self._unanswered: list[tuple[str | None, int]] = []
         self._address_of: dict[str, str] = {}
 
     def check_address(self, address: str) -> str:
@@ -49,6 +50,10 @@ class FakeChannel:
         """The next message arrives, and nobody lives to record it."""
         self._failures.append((None, Lost(), 1))
 
+    def lose(self, *, times: int = 1, address: str | None = None) -> None:
+        """The next `times` messages (to `address`, or to anybody) arrive, but their answers do not."""
+        self._unanswered.append((address, times))
+
     async def send(self, address: str, message: Message) -> Receipt:
         """Return a receipt, or raise what was asked for."""
         self._check(address, message)
@@ -59,6 +64,8 @@ class FakeChannel:
         self.arrived.append(Arrived(address, message))
         if error is not None:
             raise error
+        if self._is_answer_lost(address):
+            raise Unconfirmed("the answer was lost")
         return Receipt(f"250 accepted {len(self.arrived)}")
 
     def to(self, address: str) -> list[Message]:
@@ -83,3 +90,10 @@ class FakeChannel:
                     self._failures[place] = (wanted, error, times - 1)
                 return error
         return None
+
+    def _is_answer_lost(self, address: str) -> bool:
+        for place, (wanted, times) in enumerate(self._unanswered):
+            if wanted in (None, address):
+                self._unanswered[place : place + 1] = [(wanted, times - 1)] if times > 1 else []
+                return True
+        return False
