@@ -15,6 +15,7 @@ from staycalm.app import wiring
 from staycalm.core.actor import SYSTEM
 from staycalm.core.errors import PortError, Unavailable
 from staycalm.core.self_events import ClockStepped, EngineWentSilent
+from staycalm.domains.alerts.public import follow_overdue_work
 from staycalm.domains.oncall.public import find_overdue
 from staycalm.kit.clock import SystemClock
 from staycalm.kit.database import Tx, leases, retention
@@ -43,6 +44,7 @@ class SelfWatch:
         self._database = application.database
         self._failing_since: float | None = None
         self._was_told = False
+        self._late_since: float | None = None
         self._sweep_at = 0.0
         self._rules = wiring.retention_rules(application.settings)
         self.problems: list[str] = []
@@ -100,6 +102,11 @@ class SelfWatch:
         leases.acquire(tx, self._name, self._application.engine.holder, ttl_s=HEARTBEAT_S)
         self._look_for_silent(tx)
         overdue = find_overdue(tx, late_s=OVERDUE_AFTER_S)
+        now_s = self._database.clock.monotonic()
+        self._late_since = None if overdue.is_clean else self._late_since or now_s
+        # What a start after a long pause finds late is done in a moment, and nobody is woken for it.
+        is_late = self._late_since is not None and now_s - self._late_since >= OVERDUE_AFTER_S
+        follow_overdue_work(tx, is_late=is_late, settings=self._application.settings.alerts)
         if overdue.is_clean:
             return []
         return [

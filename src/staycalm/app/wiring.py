@@ -19,6 +19,7 @@ from staycalm.domains.deployments import events as deployments
 from staycalm.domains.deployments import reconcile as deployments_reconcile
 from staycalm.domains.deployments.retention import retention_rules as deployments_retention
 from staycalm.domains.deployments.watching.counters import Meters
+from staycalm.domains.incidents import events as incidents
 from staycalm.domains.incidents import subscribers as on_incidents
 from staycalm.domains.monitoring import events as monitoring
 from staycalm.domains.monitoring import reconcile as monitoring_reconcile
@@ -73,6 +74,9 @@ def subscriptions(settings: Settings) -> list[Subscription]:
         Subscription("alerts.nobody-paged", oncall.NobodyPaged, on_alerts.raise_for_nobody_paged, FIRST),
         Subscription("alerts.answered", oncall.PageAcknowledged, on_alerts.resolve_unanswered),
         Subscription("alerts.escalation-stopped", oncall.EscalationStopped, on_alerts.resolve_unanswered),
+        Subscription("alerts.incident-acknowledged", incidents.IncidentAcknowledged, on_alerts.resolve_unanswered),
+        Subscription("alerts.incident-resolved", incidents.IncidentResolved, on_alerts.resolve_unanswered),
+        Subscription("alerts.group-resolved", alerts.AlertResolved, on_alerts.resolve_unanswered_group),
         Subscription("alerts.coverage-gap", oncall.CoverageGapFound, on_alerts.raise_for_coverage_gap, LATER),
         Subscription("alerts.coverage-restored", oncall.CoverageRestored, on_alerts.resolve_for_coverage, LATER),
         Subscription("alerts.uncovered", oncall.ShiftUncovered, on_alerts.raise_for_uncovered_shift, LATER),

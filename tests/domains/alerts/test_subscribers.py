@@ -9,6 +9,7 @@ import pytest
 
 from staycalm.core.self_events import DeliveryDied
 from staycalm.domains.alerts import service
+from staycalm.domains.alerts.public import follow_overdue_work
 from staycalm.domains.alerts.working_hours import is_working_time
 from staycalm.domains.deployments.events import DeploymentHeld, DeploymentResumed, RollbackFailed
 from staycalm.domains.monitoring.events import ConditionCleared, ConditionFiring, HealthReported
@@ -121,7 +122,22 @@ def test_when_nobody_answers_the_alert_says_so_without_another_escalation(world:
 
 def test_when_nobody_could_be_paged_there_is_an_alert(world: World) -> None:
     world.tell(NobodyPaged(subject="INC-3", priority="P1", title="Service down", reason="no policy is declared"))
-    assert (world.only().service, world.only().priority, world.only().escalates) == (None, "P1", "none")
+    assert (world.only().service, world.only().priority, world.only().escalates) == ("staycalm", "P1", "none")
+
+
+def test_that_nobody_was_paged_does_not_hold_the_group_open_that_it_is_about(world: World) -> None:
+    world.raised("disk")
+    world.tell(NobodyPaged(subject="ALG-1", **PLACE, priority="P1", title="disk", reason="no policy is declared"))
+    assert sorted(alert.group_id for alert in world.open()) == ["ALG-1", "ALG-2"]
+    world.resolved("disk")
+    world.settle()
+    assert world.open() == []
+
+
+def test_late_work_is_an_alert_while_it_is_late(world: World) -> None:
+    for is_late in (False, True, True, False, False):
+        world.write(follow_overdue_work, is_late=is_late)
+    assert world.told() == ["raised", "resolved"]
 
 
 def test_whoever_acknowledges_the_page_of_a_group_has_its_alerts(world: World) -> None:

@@ -13,6 +13,7 @@ from staycalm.core.actor import SYSTEM, Actor
 from staycalm.core.events import Event
 from staycalm.core.self_events import DeliveryDied
 from staycalm.domains.alerts import subscribers as on_alerts
+from staycalm.domains.alerts.events import AlertResolved
 from staycalm.domains.alerts.model import alerts
 from staycalm.domains.alerts.muting import service as muting
 from staycalm.domains.alerts.public import Alert, list_open, raise_alert, resolve_alert
@@ -54,6 +55,7 @@ class World:
             ("exhausted", EscalationExhausted, on_alerts.raise_for_exhausted_escalation),
             ("nobody", NobodyPaged, on_alerts.raise_for_nobody_paged),
             ("answered", PageAcknowledged, on_alerts.resolve_unanswered),
+            ("over", AlertResolved, on_alerts.resolve_unanswered_group),
             ("acknowledged", PageAcknowledged, on_alerts.acknowledge_for_page),
             ("gap", CoverageGapFound, on_alerts.raise_for_coverage_gap),
             ("restored", CoverageRestored, on_alerts.resolve_for_coverage),

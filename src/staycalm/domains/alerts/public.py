@@ -22,7 +22,7 @@ from staycalm.domains.alerts.queries import (
     get_group,
     list_open,
 )
-from staycalm.domains.alerts.service import acknowledge, raise_alert, resolve_alert
+from staycalm.domains.alerts.service import acknowledge, follow_overdue_work, raise_alert, resolve_alert
 
 __all__ = [
     "Alert",
@@ -33,6 +33,7 @@ __all__ = [
     "alerts_of_group",
     "count_open",
     "find_maintenance_of",
+    "follow_overdue_work",
     "get_alert",
     "get_group",
     "list_open",

@@ -12,7 +12,7 @@ from staycalm.core.errors import Conflict
 from staycalm.core.machine import move
 from staycalm.core.priority import Priority
 from staycalm.domains.alerts import queries
-from staycalm.domains.alerts.decisions import Escalates, Report, check_report
+from staycalm.domains.alerts.decisions import OWN_SERVICE, Escalates, Report, check_report
 from staycalm.domains.alerts.events import AlertAcknowledged
 from staycalm.domains.alerts.grouping import service as grouping
 from staycalm.domains.alerts.intake.service import Told, close, take
@@ -67,6 +67,17 @@ def resolve_alert(
         return None
     close(tx, [known], {known.id: (actor, reason or "the source says so")})
     return queries.get_alert(tx, known.id)
+
+
+def follow_overdue_work(tx: Tx, *, is_late: bool, settings: AlertsSettings = DEFAULTS) -> None:
+    """An alert is open exactly while due work is late. Called once a second, it writes when that changes."""
+    if is_late:
+        raise_alert(
+            tx, SYSTEM, dedup_key="overdue", service=OWN_SERVICE, priority="P0", rule="engine-overdue",
+            summary="due work is late: pages may be late, too", source=OWN_SERVICE, settings=settings,
+        )  # fmt: skip
+    else:
+        resolve_alert(tx, SYSTEM, dedup_key="overdue", service=OWN_SERVICE, reason="nothing is late")
 
 
 def acknowledge(tx: Tx, actor: Actor, id: str, *, version: int | None = None) -> tuple[Alert, ...]:

@@ -10,6 +10,7 @@ from staycalm.core.events import Event, Recorded
 from staycalm.core.priority import Priority, parse_priority
 from staycalm.core.self_events import ClockStepped, DeliveryDied, EngineWentSilent
 from staycalm.domains.alerts.decisions import OWN_SERVICE, Escalates
+from staycalm.domains.alerts.events import AlertResolved
 from staycalm.domains.alerts.service import RULE_SOURCE, acknowledge, raise_alert, resolve_alert
 from staycalm.domains.alerts.settings import AlertsSettings
 from staycalm.domains.alerts.working_hours import is_working_time
@@ -144,10 +145,19 @@ def raise_for_nobody_paged(tx: Tx, recorded: Recorded[NobodyPaged]) -> None:
 
 
 def resolve_unanswered(tx: Tx, recorded: Recorded[Event]) -> None:
-    """Somebody has it, or nobody has to any more."""
-    event = recorded.event
+    """Somebody has the subject (an incident, an alert group), or nobody has to any more."""
+    _end_unanswered(tx, recorded.event.subject)
+
+
+def resolve_unanswered_group(tx: Tx, recorded: Recorded[AlertResolved]) -> None:
+    """Nobody has to answer for a group in which nothing fires any more."""
+    if recorded.event.is_group_resolved:
+        _end_unanswered(tx, recorded.event.subject)
+
+
+def _end_unanswered(tx: Tx, subject: str) -> None:
     for rule in ("nobody-answered", "nobody-paged"):
-        resolve_alert(tx, SYSTEM, dedup_key=f"{rule}/{event.subject}", service=event.service, reason="answered")
+        resolve_alert(tx, SYSTEM, dedup_key=f"{rule}/{subject}", service=OWN_SERVICE, reason="answered, or over")
 
 
 def acknowledge_for_page(tx: Tx, recorded: Recorded[PageAcknowledged]) -> None:
@@ -226,16 +236,6 @@ def raise_for_stepped_clock(tx: Tx, recorded: Recorded[ClockStepped], *, setting
     _raise_own(tx, f"clock/{recorded.event.subject}", "clock-stepped", "P2", summary, {}, settings)
 
 
-def raise_for_overdue_work(tx: Tx, what: str, late_s: float, *, settings: AlertsSettings) -> None:
-    """Due work is late: pages may be too."""
-    _raise_own(tx, f"overdue/{what}", "engine-overdue", "P0", f"{what} is overdue", {"late_s": late_s}, settings)
-
-
-def resolve_own(tx: Tx, dedup_key: str, reason: str) -> None:
-    """The alert about StayCalm itself with this key is over."""
-    resolve_alert(tx, SYSTEM, dedup_key=dedup_key, service=OWN_SERVICE, reason=reason)
-
-
 def _raise_own(
     tx: Tx,
     key: str,
@@ -261,9 +261,12 @@ def _raise_ticket(tx: Tx, event: Event, key: str, rule: str, summary: str) -> No
 def _raise_unanswered(tx: Tx, event: Event, rule: str, summary: str, priority: str) -> None:
     # It must not lead to another escalation: that one would end the same way.
     escalates: Escalates = "none"
+    place = f"{event.service}@{event.environment}" if event.service else ""
+    # Of StayCalm's own group: in the placement's it would hold the group open that it is about.
     raise_alert(
-        tx, SYSTEM, dedup_key=f"{rule}/{event.subject}", service=event.service, environment=event.environment,
-        priority=parse_priority(priority), summary=summary, rule=rule, source="oncall", escalates=escalates,
+        tx, SYSTEM, dedup_key=f"{rule}/{event.subject}", service=OWN_SERVICE, priority=parse_priority(priority),
+        summary=summary, rule=rule, source="oncall", escalates=escalates,
+        labels={"subject": event.subject, "placement": place},
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -13,10 +14,11 @@ from staycalm.core.errors import Invalid, NotFound, Unavailable
 from staycalm.core.placement import Placement
 from staycalm.domains.catalog import public as catalog
 from staycalm.domains.monitoring.conditions import queries as conditions
+from staycalm.domains.monitoring.conditions.queries import Standing
 from staycalm.domains.monitoring.reporting import queries as reporting
 from staycalm.domains.monitoring.reporting import service as reports
 from staycalm.domains.monitoring.reporting.decisions import HealthReport
-from staycalm.domains.monitoring.rules import DEFAULT_RULES
+from staycalm.domains.monitoring.rules import DEFAULT_RULES, Rule
 from staycalm.domains.monitoring.sampling import queries as sampling
 from staycalm.domains.monitoring.schemas import (
     HealthReportOut,
@@ -28,6 +30,7 @@ from staycalm.domains.monitoring.schemas import (
     signals_out,
 )
 from staycalm.domains.monitoring.watching.queries import watches_of
+from staycalm.domains.monitoring.watching.settling import outcomes
 from staycalm.kit.database import ReadTx
 from staycalm.kit.http import Db, allow
 
@@ -81,13 +84,38 @@ async def list_rules(db: Db, who: Reader) -> RuleList:
 
 def _rules(tx: ReadTx) -> RuleList:
     shipped = {rule.name for rule in DEFAULT_RULES}
-    standings = conditions.list_standings(tx)
-    return RuleList(
-        items=[
-            rule_out(rule, [s for s in standings if s.rule == rule.name], is_shipped=rule.name in shipped)
-            for rule in conditions.all_rules(tx)
-        ]
-    )
+    rules = conditions.all_rules(tx)
+    standings = [_measured_now(tx, each, rules) for each in _by_placement(conditions.list_standings(tx))]
+    items = [
+        rule_out(
+            rule, [s for each in standings for s in each if s.rule == rule.name], is_shipped=rule.name in shipped
+        )
+        for rule in rules
+    ]
+    return RuleList(items=items)
+
+
+def _by_placement(standings: tuple[Standing, ...]) -> list[list[Standing]]:
+    found: dict[Placement, list[Standing]] = {}
+    for each in standings:
+        found.setdefault(each.placement, []).append(each)
+    return list(found.values())
+
+
+def _measured_now(tx: ReadTx, standings: list[Standing], rules: tuple[Rule, ...]) -> list[Standing]:
+    """Return the standings with what is measured now: a quiet look writes no condition."""
+    named = {each.rule for each in standings}
+    concerned = [rule for rule in rules if rule.name in named]
+    now = {rule.name: outcome for rule, outcome in outcomes(tx, standings[0].placement, concerned)}
+    return [
+        replace(
+            each,
+            condition=replace(each.condition, value=now[each.rule].value, detail=now[each.rule].detail),
+        )
+        if each.rule in now
+        else each
+        for each in standings
+    ]
 
 
 @router.get("/health-report")

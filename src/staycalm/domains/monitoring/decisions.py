@@ -76,8 +76,10 @@ def judge_looks(rule: Rule, looks: Sequence[Look], *, now: datetime) -> Outcome:
     down = [look for look in looks if look.is_down]
     if down:
         first = down[0]
-        times = f"{first.name} failed {first.failures} times"
-        return _judged(rule, float(len(down)), f"{times}: {first.detail}" if first.detail else times)
+        said = f"{first.name} failed {first.failures} times" if first.failures > 1 else f"{first.name} failed"
+        if rule.signal == "integrity_failed":
+            return _judged(rule, float(len(down)), first.detail)
+        return _judged(rule, float(len(down)), f"{said}: {first.detail}" if first.detail else said)
     if not looks or all(look.seen_at is None for look in looks):
         return Outcome("no_data", detail="nothing was looked at yet")
     stale = [look.name for look in looks if look.is_stale(now)]
