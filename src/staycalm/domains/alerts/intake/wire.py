@@ -40,7 +40,7 @@ def read_reports(body: bytes) -> list[Report]:
         read = _DECODER.decode(body)
     except msgspec.ValidationError as error:
         raise Invalid(
-            "bad-report", f"the body is not a report: {error}", next_step="See docs/reference/webhook.md."
+            "bad-report", f"the body is not a report: {error}", next_step="See docs/howto/send-alerts.md."
         ) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Invalid("bad-json", "the body is not JSON", next_step="Send one JSON object, or a list.") from None
