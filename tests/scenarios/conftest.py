@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.scenarios.organisation import QUIET, SHOP_FILE
-from tests.scenarios.world import World
+from tests.scenarios.organisation import QUIET, RARELY_WATCHED, SHOP_FILE
+from tests.scenarios.world import QUICK, SLOW, World
 
 Make = Callable[..., World]
 
@@ -37,6 +38,14 @@ def world(make_world: Make) -> World:
 def office(make_world: Make) -> World:
     """People on call, a service, and nothing that runs."""
     return make_world().start(QUIET)
+
+
+@pytest.fixture
+def calm_shop(make_world: Make) -> World:
+    """The same, watched every five minutes, failed candidates kept for two hours: for long stories."""
+    return make_world(
+        settings=SLOW, deployments=replace(QUICK, steady_s=900.0, keep_failed_s=7200.0)
+    ).running_shop(RARELY_WATCHED)
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ class Checker:
             return
         world = self.world
         changes = tuple(len(edge.changes) for edge in world.outside.proxy.edges.values())
-        seen = (world.database.told, changes, len(world.outside.email.arrived), len(world.complaints.said))
+        seen = (world.database.told.total(), changes, len(world.outside.email.arrived), len(world.complaints.said))
         if seen == self._last:
             return
         self._last = seen

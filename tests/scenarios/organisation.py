@@ -66,3 +66,7 @@ services:
 
 
 SHOP_FILE = with_shop()
+
+RARELY_WATCHED = with_shop(
+    more="        probes:\n          - {url: 'http://127.0.0.1:8080/health', interval: 5m, timeout: 5s}\n"
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -35,20 +36,21 @@ class CrashingDatabase(Database):
     """A database whose client process can be told to die just before, or just after, one of its commits.
 
     Dying before a plan's commit, after it, before a settle's commit and after it are all the places where
-    a process can die, as far as anybody else can see. `writes` counts transactions, `told` events.
+    a process can die, as far as anybody else can see. `writes` counts transactions, `told` events by name.
     """
 
     writes = 0
-    told = 0
+    told: Counter[str]
     dies_at: dict[int, Moment]
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
         self.dies_at = {}
+        self.told = Counter()
         self.commit_listeners.append(self._count)
 
     def _count(self, emitted: Sequence[Any]) -> None:
-        self.told += len(emitted)
+        self.told.update(each.event.name for each in emitted)
 
     async def write(self, use_case: Callable[..., Any], /, *args: Any, **named: Any) -> Any:
         self.writes += 1

@@ -39,7 +39,7 @@ def test_a_bad_release_is_gone_within_seconds_and_has_an_incident(shop: World) -
     assert shifts == [10]
     assert shop.share("v1") == 100
     # and there is a P2 with its reason; whoever is on call is told, not woken
-    assert shop.incident.priority == "P2" and "fail" in shop.incident.title
+    assert shop.incident.priority == "P2" and "error rate" in shop.incident.title
     assert shop.paged() == [] and [a.address for a in shop.outside.email.arrived] == ["alice@example.com"]
 
 

@@ -9,23 +9,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from staycalm.app.settings import Settings
 from staycalm.core.errors import StayCalmError
 from staycalm.domains.alerts.muting import service as muting
 from staycalm.domains.deployments.settings import DeploymentsSettings
-from staycalm.domains.monitoring.settings import MonitoringSettings
 from staycalm.domains.oncall.schedules.service import add_override
 from staycalm.ports.errors import OutsideUnavailable, Rejected
-from tests.scenarios.organisation import with_shop
-from tests.scenarios.world import SHOP, World
+from tests.scenarios.organisation import RARELY_WATCHED
+from tests.scenarios.world import SHOP, SLOW, World
 
 PEOPLE = ("alice", "bob", "carol")
-RARE = "\n        probes:\n          - {url: 'http://127.0.0.1:8080/health', interval: 5m, timeout: 5s}\n"
-SLOW = Settings(
-    monitoring=MonitoringSettings(
-        traffic_interval_s=300.0, instances_interval_s=300.0, query_interval_s=600.0, report_interval_s=21600.0
-    )
-)
 UNHURRIED = DeploymentsSettings(
     poll_fast_s=5.0, poll_s=15.0, save_every_s=60.0, health_poll_s=15.0, steady_s=900.0, latency_grace_s=30.0
 )
@@ -62,7 +54,7 @@ def live_through(seed: int, happenings: Sequence[Happening], *, days: float) -> 
         for person in PEOPLE:
             if dice.random() < 0.6:
                 world.answers_after(person, dice.choice((30.0, 240.0, 900.0)))
-        world.start(with_shop(more=RARE))
+        world.start(RARELY_WATCHED)
         world.deploy("shop", "v0")
         world.fast_forward(minutes=2)
         world.visitors(dice.choice((0.0, 2.0, 20.0)))

@@ -42,6 +42,7 @@ from staycalm.domains.incidents import queries as incident_queries
 from staycalm.domains.incidents import service as incident_service
 from staycalm.domains.incidents.causes.service import declare
 from staycalm.domains.incidents.public import Incident
+from staycalm.domains.monitoring.settings import MonitoringSettings
 from staycalm.domains.oncall.pages import page_router
 from staycalm.domains.releases import public as releases
 from staycalm.kit.database import Tx, log
@@ -58,6 +59,11 @@ CI = Actor("service", "ci", "CI")
 SHOP = Placement("shop", "production")
 QUICK = DeploymentsSettings(poll_fast_s=1.0, poll_s=5.0, save_every_s=10.0)
 ROOT = Path(staycalm.__file__).parent
+SLOW = Settings(
+    monitoring=MonitoringSettings(
+        traffic_interval_s=300.0, instances_interval_s=300.0, query_interval_s=600.0, report_interval_s=21600.0
+    )
+)
 BRISK = (Step(10.0, 60.0), Step(50.0, 60.0), Step(90.0, 60.0))
 SMALLEST = timedelta(milliseconds=100)
 

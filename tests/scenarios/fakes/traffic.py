@@ -8,6 +8,8 @@ from functools import cache
 from math import inf, log
 from statistics import NormalDist
 
+import numpy as np
+
 from staycalm.core.placement import Placement
 from staycalm.kit.clock import Clock
 from staycalm.ports.errors import Fenced, InvalidSpec, PortError, Unconfirmed
@@ -21,6 +23,8 @@ from staycalm.ports.traffic import (
     Split,
 )
 
+# From so many requests on, drawing each by itself takes longer than drawing them together.
+MANY = 40
 BUCKETS_MS = (1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10000.0, inf)
 
 
@@ -61,6 +65,7 @@ class FakeRouter:
         self.calls: list[tuple[str, Placement]] = []
         self.is_live = True
         self._random = random.Random(seed)
+        self._numbers = np.random.default_rng(seed)
         self._before: dict[str, list[PortError]] = {}
         self._after: dict[str, list[PortError]] = {}
 
@@ -225,9 +230,7 @@ class FakeRouter:
         ends = edge.spec.members.get(slot, ())
         behaviour = self._behaviour(ends[0].port) if ends else Behaviour(error_rate=1.0)
         errors = self._binomial(requests, behaviour.error_rate)
-        counts = [0] * len(BUCKETS_MS)
-        for place in self._random.choices(_PLACES, cum_weights=_shares(behaviour.median_ms), k=requests):
-            counts[place] += 1
+        counts = self._spread(requests, behaviour.median_ms)
         old = edge.totals.get(slot, SlotCounts())
         before = [n for _, n in old.latency_buckets] or [0] * len(BUCKETS_MS)
         buckets = tuple((bound, a + b) for bound, a, b in zip(BUCKETS_MS, before, counts, strict=True))
@@ -235,9 +238,22 @@ class FakeRouter:
             total=old.total + requests, server_errors=old.server_errors + errors, latency_buckets=buckets
         )
 
+    def _spread(self, requests: int, median_ms: float) -> list[int]:
+        """Return how many of the requests fell into each bucket."""
+        shares = _shares(median_ms)
+        if requests > MANY:
+            each = [b - a for a, b in zip((0.0, *shares), shares, strict=False)]
+            return [int(n) for n in self._numbers.multinomial(requests, each)]
+        counts = [0] * len(BUCKETS_MS)
+        for place in self._random.choices(_PLACES, cum_weights=shares, k=requests):
+            counts[place] += 1
+        return counts
+
     def _binomial(self, number: int, share: float) -> int:
         if share <= 0:
             return 0
+        if number > MANY:
+            return int(self._numbers.binomial(number, min(share, 1.0)))
         return sum(self._random.random() < share for _ in range(number))
 
 
