@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -94,7 +95,8 @@ class Tx(ReadTx):
 
     def next_number(self, kind: str) -> int:
         """Return the next number of this kind, from 1; a rolled back transaction gives its number back."""
-        statement = self._insert(counters).values(kind=kind, value=1)
+        insert: Any = postgresql.insert if self.dialect == "postgresql" else sqlite.insert
+        statement = insert(counters).values(kind=kind, value=1)
         statement = statement.on_conflict_do_update(
             index_elements=["kind"], set_={"value": counters.c.value + 1}
         ).returning(counters.c.value)
@@ -106,19 +108,13 @@ class Tx(ReadTx):
 
     def insert_or_ignore(self, table: sa.Table, values: Mapping[str, Any], *, on: Sequence[str]) -> bool:
         """Return True when the row was inserted, False when one with the same `on` columns was there."""
-        statement = self._insert(table).values(dict(values)).on_conflict_do_nothing(index_elements=list(on))
         # psycopg's count is dropped for an INSERT unless it is asked for: it would read -1, "not inserted".
-        return self.execute(statement.execution_options(preserve_rowcount=True)).rowcount > 0
+        return self.execute(_insert_or(self.dialect, table, tuple(on), ()), dict(values)).rowcount > 0
 
     def upsert(self, table: sa.Table, values: Mapping[str, Any], *, on: Sequence[str]) -> None:
         """The row with these `on` columns holds `values`."""
-        changed = {key: value for key, value in values.items() if key not in on}
-        statement = self._insert(table).values(dict(values))
-        self.execute(
-            statement.on_conflict_do_update(index_elements=list(on), set_=changed)
-            if changed
-            else statement.on_conflict_do_nothing(index_elements=list(on))
-        )
+        changed = tuple(key for key in values if key not in on)
+        self.execute(_insert_or(self.dialect, table, tuple(on), changed), dict(values))
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -133,5 +129,16 @@ class Tx(ReadTx):
             self._is_announced = was_announced
             raise
 
-    def _insert(self, table: sa.Table) -> Any:
-        return postgresql.insert(table) if self.dialect == "postgresql" else sqlite.insert(table)
+
+@lru_cache(maxsize=1024)
+def _insert_or(dialect: str, table: sa.Table, on: tuple[str, ...], changed: tuple[str, ...]) -> Any:
+    """Return an insert that changes these columns of a row that is there, or nothing of it without any.
+
+    Built once per shape: building one costs more than running it.
+    """
+    statement = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    if not changed:
+        return statement.on_conflict_do_nothing(index_elements=on).execution_options(preserve_rowcount=True)
+    return statement.on_conflict_do_update(
+        index_elements=on, set_={key: statement.excluded[key] for key in changed}
+    )
