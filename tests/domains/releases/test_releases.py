@@ -104,7 +104,7 @@ def test_only_a_whole_digest_is_a_digest(text: str) -> None:
 )
 def test_a_record_that_cannot_be_is_refused(world: World, changed: dict[str, object]) -> None:
     with pytest.raises(Invalid):
-        register(world, str(changed.pop("digest", A)), **changed)
+        register(world, **{"digest": A, **changed})  # type: ignore[arg-type]
     assert world.read(queries.list_releases, limit=1).items == ()
 
 
