@@ -20,7 +20,12 @@ def reconciler(settings: OncallSettings) -> AnyReconciler:
         service.check(tx, name, settings)
 
     return Reconciler(
-        name="oncall.coverage", due=_due, next_due=_next_due, plan=plan, perform=_nothing, settle=_settled,
+        name="oncall.coverage",
+        due=_due,
+        next_due=_next_due,
+        plan=plan,
+        perform=_nothing,
+        settle=_settled,
         soonest=soonest(schedules.c.coverage_due_at),
     )
 

@@ -15,7 +15,12 @@ from staycalm.kit.reconcile import AnyReconciler, Effect, Reconciler, soonest
 def reconciler() -> AnyReconciler:
     """Return what moves the on-call role at every change of the final schedule."""
     return Reconciler(
-        name="oncall.shifts", due=_due, next_due=_next_due, plan=_plan, perform=_nothing, settle=_settled,
+        name="oncall.shifts",
+        due=_due,
+        next_due=_next_due,
+        plan=_plan,
+        perform=_nothing,
+        settle=_settled,
         soonest=soonest(schedules.c.due_at),
     )
 
