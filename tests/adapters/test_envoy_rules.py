@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from staycalm.adapters.envoy import EnvoySettings
+from staycalm.adapters.envoy import Binary, EnvoySettings
 from staycalm.adapters.envoy.access_log import AccessLog, Line, client_hash, interpret
 from staycalm.adapters.envoy.clusters import SLOTS, compose_clusters, other
 from staycalm.adapters.envoy.counters import Reading, difference, parse_statistics, readings
@@ -272,3 +273,11 @@ def test_a_damaged_line_is_counted_and_passed_over(tmp_path: Path) -> None:
     assert [r.duration_ms for r in log.since(SHOP, 0)[0]] == [0.001, 0.003]
     assert log.unreadable == 1
     log.close()
+
+
+@pytest.mark.parametrize(
+    ("today", "days"),
+    [(date(2026, 10, 1), 0), (date(2026, 11, 21), 51), (date(2027, 10, 1), 365), (date(2026, 1, 1), 0)],
+)
+def test_the_age_of_the_proxy_counts_from_the_month_of_its_line(today: date, days: int) -> None:
+    assert Binary(Path("envoy"), "1.40.2").age_days(today) == days

@@ -70,7 +70,10 @@ class Confirmation:
 
 @dataclass(frozen=True, slots=True)
 class EdgeObservation:
-    """What one proxy really does for a placement; None where it does not know the placement."""
+    """What one proxy really does for a placement; None where it does not know the placement.
+
+    `age_days` is how long ago this line of the proxy's versions was first released; None where unknown.
+    """
 
     edge: str
     is_live: bool
@@ -81,6 +84,7 @@ class EdgeObservation:
     healthy_members: Mapping[Slot, int]
     rejections: int
     problem: str | None = None
+    age_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

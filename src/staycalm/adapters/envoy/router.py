@@ -175,7 +175,8 @@ class EnvoyRouter:
         except OutsideUnavailable as error:
             name = self._settings.edge_name
             return (EdgeObservation(name, False, version, 0.0, None, None, {}, 0, problem or str(error)),)
-        return (changed(seen, problem=seen.problem or problem),)
+        age_days = running.binary.age_days(self._clock.now().date())
+        return (changed(seen, problem=seen.problem or problem, age_days=age_days),)
 
     async def samples(self, placement: Placement, cursor: str | None) -> Samples:
         """See TrafficRouter.samples. The access log follows the answers by up to 100 ms."""

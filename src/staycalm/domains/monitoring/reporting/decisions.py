@@ -83,7 +83,8 @@ def edge_findings(seen: Sequence[EdgeObservation], service: str, environment: st
         return [Finding("proxy", "unknown", "no proxy answers", service, environment)]
     found = []
     for edge in seen:
-        words = f"{edge.version}, up {format_duration(edge.uptime_s)}"
+        age = "" if edge.age_days is None else f" ({edge.age_days} days old)"
+        words = f"{edge.version}{age}, up {format_duration(edge.uptime_s)}"
         if edge.generation is not None:
             words += f", generation {edge.generation}"
         if edge.rejections:
