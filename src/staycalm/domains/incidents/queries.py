@@ -103,7 +103,7 @@ def get_incident(tx: ReadTx, name: str) -> Incident:
         row = tx.one_or_none(sa.select(incidents).where(incidents.c.number == int(match[1])))
     if row is None:
         raise NotFound(
-            "no-incident", f"there is no incident {name[:40]!r}", next_step="`sc ops status` lists the open ones."
+            "no-incident", f"there is no incident {name[:40]!r}", next_step="`sc ops incidents` lists them."
         )
     return incident_of(row)
 
