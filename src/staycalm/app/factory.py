@@ -12,7 +12,6 @@ from importlib.resources import files
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
-from starlette.staticfiles import StaticFiles
 
 import staycalm
 from staycalm import __version__
@@ -34,6 +33,7 @@ from staycalm.kit.http.headers import SecurityHeaders
 from staycalm.kit.live import LiveHub
 from staycalm.kit.observability import Observability
 from staycalm.kit.subscriptions import Subscriptions
+from staycalm.web.assets import Assets, CompressedPages
 
 logger = logging.getLogger("staycalm.app")
 DEAF_SLEEP_S = 0.1
@@ -51,6 +51,7 @@ class Application:
         scheme = "https" if settings.server.certificate_file else "http"
         self.url = settings.server.public_url.rstrip("/") or f"{scheme}://{settings.server.address}:{port}"
         self.local_url = f"{scheme}://{settings.server.address}:{port}"
+        self.assets = Assets(Path(str(files(staycalm))) / "web" / "static")
         self.outside = connect(settings, directory, database)
         self.observability = Observability()
         subscriptions = Subscriptions(wiring.subscriptions(settings))
@@ -69,12 +70,13 @@ class Application:
         self.pulse = live_pages.Pulse(database, self.live)
         database.commit_listeners.append(self._on_commit)
         self.self_watch = SelfWatch(self)
-        self.asgi = SecurityHeaders(self._asgi())
+        self.asgi = SecurityHeaders(CompressedPages(self._asgi()))
 
     @property
     def views(self) -> Views:
         if not hasattr(self, "_views"):
             self._views = Views(template_folders(), self.database.clock)
+            self._views.environment.globals["assets"] = self.assets
         return self._views
 
     def _asgi(self) -> FastAPI:
@@ -88,7 +90,7 @@ class Application:
         install_problem_details(app)
         for router in assembly.routers():
             app.include_router(router)
-        app.mount("/static", StaticFiles(directory=str(files(staycalm) / "web" / "static")), name="static")
+        app.mount("/static", self.assets, name="static")
         app.middleware("http")(self._observe)
         return app
 
