@@ -46,5 +46,6 @@ overrides = sa.Table(
     sa.Column("starts_at", Utc, nullable=False),
     sa.Column("ends_at", Utc, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("added_by", sa.String(200)),
     sa.Index("ix_oncall_overrides_schedule", "schedule", "ends_at"),
 )
