@@ -12,6 +12,9 @@ import pytest
 from staycalm.ports.errors import InvalidSpec, PortError
 from staycalm.ports.messages import Channel, Message
 
+PATIENT_S = 20.0
+IMPATIENT_S = 0.3
+
 Answer = Literal["accept", "later", "never", "hang"]
 
 PAGE = Message(
@@ -56,12 +59,12 @@ class ChannelSuite:
 
     bad_addresses: ClassVar[tuple[str, ...]] = ()
 
-    def start(self) -> AbstractAsyncContextManager[Peer]:
+    def start(self, timeout_s: float = PATIENT_S) -> AbstractAsyncContextManager[Peer]:
         raise NotImplementedError
 
     def send(self, message: Message, *, answer: Answer = "accept", times: int = 1) -> list[Received]:
         async def story() -> list[Received]:
-            async with self.start() as peer:
+            async with self.start(IMPATIENT_S if answer == "hang" else PATIENT_S) as peer:
                 peer.answer = answer
                 for _ in range(times):
                     receipt = await peer.channel.send(peer.address, message)

@@ -92,7 +92,7 @@ def write_server(directory: Path) -> Path:
     return directory
 
 
-async def until(what: Callable[[], Awaitable[T]], *, within_s: float = 30.0) -> T:
+async def until(what: Callable[[], Awaitable[T]], *, within_s: float = 60.0) -> T:
     """Return the first true answer; fails the test at the deadline."""
     end = asyncio.get_running_loop().time() + within_s
     while not (answer := await what()):

@@ -344,12 +344,12 @@ def test_an_open_websocket_outlives_a_shift(tell: Tell) -> None:
         url = f"http://127.0.0.1:{shop.port}/echo"
         async with shop.http.ws_connect(url, headers={"Host": shop.host}) as socket:
             await socket.send_str("one")
-            assert await socket.receive_str(timeout=5) == "green: one"
+            assert await socket.receive_str(timeout=60) == "green: one"
             await shop.router.roll_back(shop.placement)
             assert not await shop.router.wait_drained(shop.placement, "green", deadline_s=0.05)
             await socket.send_str("two")
-            assert await socket.receive_str(timeout=5) == "green: two"
-        assert await shop.router.wait_drained(shop.placement, "green", deadline_s=5)
+            assert await socket.receive_str(timeout=60) == "green: two"
+        assert await shop.router.wait_drained(shop.placement, "green", deadline_s=60)
 
     tell(story)
 

@@ -16,7 +16,7 @@ from staycalm.adapters.ntfy import NtfyChannel, NtfySettings
 from staycalm.kit.settings import Secret
 from staycalm.ports.errors import InvalidSpec, PortError
 from staycalm.ports.messages import Message
-from tests.adapters.channel_suite import PAGE, ChannelSuite, Peer, Received
+from tests.adapters.channel_suite import PAGE, PATIENT_S, ChannelSuite, Peer, Received
 from tests.adapters.http_peer import HttpPeer
 
 
@@ -31,10 +31,12 @@ class NtfyServer(HttpPeer):
 
 
 @asynccontextmanager
-async def running(token: str = "", path: str = "") -> AsyncIterator[NtfyServer]:
+async def running(token: str = "", path: str = "", timeout_s: float = PATIENT_S) -> AsyncIterator[NtfyServer]:
     server = NtfyServer(read)
     await server.start()
-    settings = NtfySettings(server=f"http://127.0.0.1:{server.port}{path}", token=Secret(token), timeout_s=0.5)
+    settings = NtfySettings(
+        server=f"http://127.0.0.1:{server.port}{path}", token=Secret(token), timeout_s=timeout_s
+    )
     server.channel = NtfyChannel(settings)
     try:
         yield server
@@ -47,8 +49,8 @@ class TestNtfyChannel(ChannelSuite):
         "", "a/b", "../admin", "topic?x=1", "to pic", "topic\n", "t" * 65, "bücher", "https://ntfy.sh/topic",
     )  # fmt: skip
 
-    def start(self) -> AbstractAsyncContextManager[Peer]:
-        return running()
+    def start(self, timeout_s: float = PATIENT_S) -> AbstractAsyncContextManager[Peer]:
+        return running(timeout_s=timeout_s)
 
 
 def publish(message: Message, token: str = "", path: str = "") -> NtfyServer:

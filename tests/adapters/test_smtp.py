@@ -27,7 +27,7 @@ from staycalm.adapters.smtp.compose import compose, normal_address
 from staycalm.kit.settings import Secret
 from staycalm.ports.errors import InvalidSpec, PortError
 from staycalm.ports.messages import Message
-from tests.adapters.channel_suite import PAGE, Answer, ChannelSuite, Peer, Received
+from tests.adapters.channel_suite import PAGE, PATIENT_S, Answer, ChannelSuite, Peer, Received
 from tests.conftest import VirtualClock
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -100,7 +100,9 @@ async def running(
         await server.stop()
 
 
-PLAIN = SmtpSettings(host="127.0.0.1", security="none", sender="calm@ops.example", timeout_s=0.5, deadline_s=2.0)
+PLAIN = SmtpSettings(
+    host="127.0.0.1", security="none", sender="calm@ops.example", timeout_s=PATIENT_S, deadline_s=2 * PATIENT_S
+)
 
 
 class TestSmtpChannel(ChannelSuite):
@@ -110,8 +112,8 @@ class TestSmtpChannel(ChannelSuite):
         "a" * 65 + "@example.com", "bob@" + "a." * 130 + "com", "bob@example.com\n",
     )  # fmt: skip
 
-    def start(self) -> AbstractAsyncContextManager[Peer]:
-        return running(PLAIN)
+    def start(self, timeout_s: float = PATIENT_S) -> AbstractAsyncContextManager[Peer]:
+        return running(replace(PLAIN, timeout_s=timeout_s, deadline_s=2 * timeout_s))
 
 
 def deliver(message: Message, settings: SmtpSettings = PLAIN, **options: Any) -> MailServer:
@@ -248,8 +250,7 @@ def test_a_server_without_starttls_gets_no_mail_in_the_clear() -> None:
 
 def test_a_wrong_password_is_final_and_is_not_told() -> None:
     with pytest.raises(PortError) as caught:
-        patient = replace(with_login(PLAIN, "hunter2-secret"), timeout_s=10.0, deadline_s=20.0)
-        deliver(PAGE, patient, authenticator=authenticate, auth_require_tls=False)
+        deliver(PAGE, with_login(PLAIN, "hunter2-secret"), authenticator=authenticate, auth_require_tls=False)
     assert not caught.value.retryable
     assert "535" in str(caught.value)
     assert "hunter2" not in str(caught.value)

@@ -24,11 +24,11 @@ from staycalm.adapters.webhook.adapter import Lookup
 from staycalm.adapters.webhook.guard import parse_networks, refusal
 from staycalm.kit.settings import Secret
 from staycalm.ports.errors import InvalidSpec, PortError, Rejected
-from tests.adapters.channel_suite import PAGE, ChannelSuite, Peer, Received
+from tests.adapters.channel_suite import IMPATIENT_S, PAGE, PATIENT_S, ChannelSuite, Peer, Received
 from tests.adapters.http_peer import HttpPeer
 from tests.conftest import VirtualClock
 
-LOCAL = WebhookSettings(allow_networks=("127.0.0.0/8", "::1/128"), timeout_s=0.5)
+LOCAL = WebhookSettings(allow_networks=("127.0.0.0/8", "::1/128"), timeout_s=PATIENT_S)
 
 
 def read(request: web.Request, body: bytes) -> Received:
@@ -63,8 +63,8 @@ class TestWebhookChannel(ChannelSuite):
         "https://x\\@y.org/", "https://x.org/" + "a" * 2000, "javascript:alert(1)",
     )  # fmt: skip
 
-    def start(self) -> AbstractAsyncContextManager[Peer]:
-        return running()
+    def start(self, timeout_s: float = PATIENT_S) -> AbstractAsyncContextManager[Peer]:
+        return running(replace(LOCAL, timeout_s=timeout_s))
 
     def test_line_breaks_in_the_subject_start_no_header_and_stop_no_page(self) -> None:
         (got,) = self.send(replace(PAGE, subject="P0 down\r\nBcc: eve@example.com"))
@@ -209,7 +209,7 @@ def test_wrapping_an_address_in_ipv6_never_opens_a_door(v4: ipaddress.IPv4Addres
 )  # fmt: skip
 def test_no_spelling_of_this_machine_gets_through(host: str) -> None:
     async def story() -> None:
-        async with running(WebhookSettings(timeout_s=2.0)) as receiver:
+        async with running(WebhookSettings(timeout_s=PATIENT_S)) as receiver:
             for scheme in ("http", "https"):
                 with pytest.raises(PortError):
                     await receiver.channel.send(f"{scheme}://{host}:{receiver.port}/", PAGE)
@@ -223,7 +223,7 @@ def test_a_name_with_one_forbidden_address_is_refused_whole() -> None:
         return ["93.184.216.34", "127.0.0.1"]
 
     async def story() -> None:
-        async with running(WebhookSettings(timeout_s=2.0), lookup=lookup) as receiver:
+        async with running(WebhookSettings(timeout_s=PATIENT_S), lookup=lookup) as receiver:
             with pytest.raises(Rejected, match="not a public address") as caught:
                 await receiver.channel.send(f"https://rebind.example:{receiver.port}/", PAGE)
             assert not caught.value.retryable
@@ -273,7 +273,7 @@ def test_a_lookup_that_hangs_is_given_up() -> None:
         await asyncio.Event().wait()
         return []
 
-    channel = WebhookChannel(LOCAL, VirtualClock(), lookup=lookup)
+    channel = WebhookChannel(replace(LOCAL, timeout_s=IMPATIENT_S), VirtualClock(), lookup=lookup)
     with pytest.raises(PortError) as caught:
         asyncio.run(channel.send("https://hooks.example/", PAGE))
     assert caught.value.retryable

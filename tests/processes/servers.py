@@ -111,7 +111,7 @@ class Server:
                 return found
             since = page["next_cursor"]
 
-    def end(self, number: int = signal.SIGTERM, *, within_s: float = 20.0) -> int:
+    def end(self, number: int = signal.SIGTERM, *, within_s: float = PATIENCE_S) -> int:
         """The process has ended after the signal; returns its exit code."""
         assert self.process is not None
         if self._client is not None:
@@ -139,7 +139,7 @@ def servers(folder: Path, **environment: str) -> Iterator[Callable[..., Server]]
         for server in made:
             if server.process is not None and server.process.poll() is None:
                 server.process.kill()
-                server.process.wait(timeout=20)
+                server.process.wait(timeout=PATIENCE_S)
 
 
 class Inbox:
@@ -148,7 +148,6 @@ class Inbox:
     def __init__(self) -> None:
         self.received: Counter[str] = Counter()
         self.bodies: dict[str, dict[str, Any]] = {}
-        self.at: dict[str, float] = {}
         self.gate = threading.Event()
         self.gate.set()
         inbox = self
@@ -160,7 +159,6 @@ class Inbox:
                 key = self.headers["webhook-id"]
                 inbox.received[key] += 1
                 inbox.bodies[key] = json.loads(body)
-                inbox.at.setdefault(key, time.monotonic())
                 self.send_response(204)
                 self.end_headers()
 
