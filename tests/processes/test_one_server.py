@@ -88,9 +88,7 @@ def test_a_page_that_was_due_while_nobody_ran_leaves_at_the_next_start(make: Mak
     eventually(lambda: len(inbox.received) >= 2, what="both pages")
 
 
-def test_the_end_waits_for_no_open_stream_and_no_hanging_webhook(
-    make: MakeServer, inbox: Inbox
-) -> None:
+def test_the_end_waits_for_no_open_stream_and_no_hanging_webhook(make: MakeServer, inbox: Inbox) -> None:
     server = make("a").start()
     apply(server, inbox)
     inbox.gate.clear()
