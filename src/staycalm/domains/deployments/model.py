@@ -171,3 +171,11 @@ history = sa.Table(
     sa.Column("body", Json, nullable=False),
     sa.Index("ix_deployment_history_second", "second"),
 )
+
+# What the page of a finished rollout shows, for ever: its seconds and its events go after some time.
+pictures = sa.Table(
+    "deployment_pictures",
+    metadata,
+    sa.Column("deployment", sa.String(20), primary_key=True),
+    sa.Column("body", Json, nullable=False),
+)

@@ -21,6 +21,9 @@ class MonitoringSettings:
     )
     keep_samples_s: float = setting(7200.0, unit="s", doc="How long 5-second samples are kept.")
     keep_minutes_s: float = setting(30 * 86400.0, unit="s", doc="How long one-minute samples are kept.")
+    keep_hours_s: float = setting(
+        400 * 86400.0, unit="s", doc="How long one-hour samples, and the uptime of each day, are kept."
+    )
     keep_reports_s: float = setting(7 * 86400.0, unit="s", doc="How long health reports are kept.")
     non_production_priority: Priority = setting(
         "P2", doc="The highest priority a rule has outside production, unless the rule names its environments."

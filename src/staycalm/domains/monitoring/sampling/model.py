@@ -1,4 +1,4 @@
-"""Tables of measurements. `at` is the end of a sample, and the start of a minute."""
+"""Tables of measurements. `at` is the end of a sample, and the start of a minute or an hour."""
 
 from __future__ import annotations
 
@@ -74,4 +74,23 @@ usage_minutes = sa.Table(
     sa.Column("at", Utc, primary_key=True),
     *_used(),
     sa.Index("ix_monitoring_usage_minutes_at", "at"),
+)
+
+hours = sa.Table(
+    "monitoring_hours",
+    metadata,
+    *_place(),
+    sa.Column("at", Utc, primary_key=True),
+    sa.Column("slot", sa.String(5), primary_key=True),
+    *_counts(),
+    sa.Index("ix_monitoring_hours_at", "at"),
+)
+
+usage_hours = sa.Table(
+    "monitoring_usage_hours",
+    metadata,
+    *_place(),
+    sa.Column("at", Utc, primary_key=True),
+    *_used(),
+    sa.Index("ix_monitoring_usage_hours_at", "at"),
 )

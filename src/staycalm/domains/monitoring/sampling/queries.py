@@ -11,13 +11,32 @@ from typing import Any
 import sqlalchemy as sa
 
 from staycalm.core.placement import Placement
-from staycalm.domains.monitoring.sampling.model import minutes, samples, usage, usage_minutes
+from staycalm.domains.monitoring.sampling.model import hours, minutes, samples, usage, usage_hours, usage_minutes
 from staycalm.domains.monitoring.signals import Buckets, Counts, Signals, Usage, golden_signals
 from staycalm.kit.database import ReadTx
 
-# Windows up to this read 5-second rows, longer ones read minutes.
+# Windows up to this read 5-second rows, longer ones minutes, and the longest hours.
 FINE_WINDOW_S = 900.0
+MINUTES_WINDOW_S = 2 * 86400.0
 POINTS = 120
+STEPS_S = (
+    5.0,
+    10.0,
+    15.0,
+    30.0,
+    60.0,
+    120.0,
+    300.0,
+    600.0,
+    720.0,
+    900.0,
+    1800.0,
+    3600.0,
+    7200.0,
+    10800.0,
+    21600.0,
+    43200.0,
+)
 ROWS_LIMIT = 100_000
 DEFAULT_WINDOW_S = 60.0
 LONGEST_WINDOW_S = 30 * 86400.0
@@ -66,8 +85,9 @@ def _latest(table: sa.Table) -> sa.Select[Any]:
 
 
 # These run with every look, so each is built once.
-_BETWEEN = {table: _between(table) for table in (samples, minutes, usage, usage_minutes)}
+_BETWEEN = {table: _between(table) for table in (samples, minutes, hours, usage, usage_minutes, usage_hours)}
 _LATEST = {table: _latest(table) for table in (samples, usage)}
+_LENGTH_S = {samples: 0.0, usage: 0.0, minutes: 60.0, usage_minutes: 60.0, hours: 3600.0, usage_hours: 3600.0}
 
 
 def pack_buckets(buckets: Buckets) -> list[list[float | int | None]]:
@@ -102,16 +122,16 @@ def _usage(row: sa.Row[Any], length_s: float = 0.0) -> Usage:
 def counts_between(
     tx: ReadTx, placement: Placement, since: datetime, until: datetime, *, table: sa.Table = samples
 ) -> list[Counts]:
-    """Return the rows with since < at <= until, oldest first; minutes are given with their end as `at`."""
-    length_s = 60.0 if table is minutes else 0.0
+    """Return the rows with since < at <= until, oldest first; minutes and hours have their end as `at`."""
+    length_s = _LENGTH_S[table]
     return [_counts(row, length_s) for row in _rows(tx, table, placement, since, until, length_s)]
 
 
 def usage_between(
     tx: ReadTx, placement: Placement, since: datetime, until: datetime, *, table: sa.Table = usage
 ) -> list[Usage]:
-    """Return the rows with since < at <= until, oldest first; minutes are given with their end as `at`."""
-    length_s = 60.0 if table is usage_minutes else 0.0
+    """Return the rows with since < at <= until, oldest first; minutes and hours have their end as `at`."""
+    length_s = _LENGTH_S[table]
     return [_usage(row, length_s) for row in _rows(tx, table, placement, since, until, length_s)]
 
 
@@ -150,25 +170,43 @@ def window(tx: ReadTx, placement: Placement, window_s: float, *, slot: str | Non
     return Window(counted.counts, used.usage, max(ends, default=None))
 
 
+def oldest_minute(tx: ReadTx, placement: Placement) -> datetime | None:
+    """Return where the oldest one-minute row of the placement begins, None without any."""
+    m = minutes.c
+    mine = sa.and_(m.service == placement.service, m.environment == placement.environment)
+    found: datetime | None = tx.scalar(sa.select(m.at).where(mine).order_by(m.at).limit(1))
+    return found
+
+
 def points(tx: ReadTx, placement: Placement, window_s: float) -> list[Signals]:
     """Return at most 120 points over the window, oldest first; a point without data has None, never 0.
 
-    Windows over 15 minutes are made of the one-minute rows, and end with the last whole minute.
+    Windows over 15 minutes are made of one-minute rows and end with the last whole minute, windows over two
+    days of one-hour rows and the last whole hour.
     """
-    is_fine = window_s <= FINE_WINDOW_S
-    step_s = max(5.0 if is_fine else 60.0, math.ceil(window_s / POINTS / 5) * 5.0)
-    if not is_fine:
-        step_s = math.ceil(step_s / 60) * 60.0
-    many = max(1, int(window_s // step_s))
-    end = _floor(tx.now, 5.0 if is_fine else 60.0)
+    return course(tx, placement, tx.now - timedelta(seconds=window_s), tx.now)
+
+
+def course(tx: ReadTx, placement: Placement, since: datetime, until: datetime) -> list[Signals]:
+    """Return at most some 120 points from `since` to `until`, oldest first, from the rows that suit the span."""
+    span_s = max(5.0, (until - since).total_seconds())
+    age_s = (tx.now - since).total_seconds()
+    if max(span_s, age_s) <= FINE_WINDOW_S:
+        counted, used, least_s = samples, usage, 5.0
+    elif span_s <= MINUTES_WINDOW_S:
+        counted, used, least_s = minutes, usage_minutes, 60.0
+    else:
+        counted, used, least_s = hours, usage_hours, 3600.0
+    wanted_s = max(least_s, span_s / POINTS)
+    step_s = float(next((step for step in STEPS_S if step >= wanted_s), STEPS_S[-1]))
+    many = max(1, math.ceil(span_s / step_s - 1e-6))
+    end = _floor(until, least_s)
     start = end - timedelta(seconds=step_s * many)
-    counts = counts_between(tx, placement, start, end, table=samples if is_fine else minutes)
-    used = usage_between(tx, placement, start, end, table=usage if is_fine else usage_minutes)
     counts_in: list[list[Counts]] = [[] for _ in range(many)]
     usage_in: list[list[Usage]] = [[] for _ in range(many)]
-    for each in counts:
+    for each in counts_between(tx, placement, start, end, table=counted):
         counts_in[_index(each.at, start, step_s, many)].append(each)
-    for one in used:
+    for one in usage_between(tx, placement, start, end, table=used):
         usage_in[_index(one.at, start, step_s, many)].append(one)
     return [
         golden_signals(counts_in[i], usage_in[i], now=start + timedelta(seconds=step_s * (i + 1)), window_s=step_s)

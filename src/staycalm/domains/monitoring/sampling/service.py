@@ -1,8 +1,9 @@
-"""Writes of measurements: samples in, rolled up to minutes, and forgotten in time."""
+"""Writes of measurements: samples in, rolled up to minutes and hours, and forgotten in time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,14 +11,16 @@ import sqlalchemy as sa
 
 from staycalm.core.placement import Placement
 from staycalm.domains.monitoring.sampling import queries
-from staycalm.domains.monitoring.sampling.model import minutes, samples, usage, usage_minutes
+from staycalm.domains.monitoring.sampling.model import hours, minutes, samples, usage, usage_hours, usage_minutes
 from staycalm.domains.monitoring.sampling.queries import pack_buckets
 from staycalm.domains.monitoring.settings import MonitoringSettings
 from staycalm.domains.monitoring.signals import Counts, Usage, merge_buckets
+from staycalm.domains.monitoring.uptime.model import days
 from staycalm.kit.database import Tx
 
 # A placement that was not rolled up for longer than this catches up in several steps.
 MINUTES_AT_ONCE = 30
+HOURS_AT_ONCE = 6
 FORGET_AT_ONCE = 5000
 
 
@@ -74,16 +77,7 @@ def roll_up(tx: Tx, placement: Placement, *, since: datetime | None, keep_sample
     oldest = _whole_minute(tx.now - timedelta(seconds=keep_samples_s))
     start = max(since, oldest) if since is not None else end - timedelta(minutes=2)
     end = min(end, start + timedelta(minutes=MINUTES_AT_ONCE))
-    by_minute: dict[tuple[datetime, str], list[Counts]] = {}
-    for each in queries.counts_between(tx, placement, start, end):
-        by_minute.setdefault((_minute_of(each.at), each.slot), []).append(each)
-    for (at, _), found in by_minute.items():
-        tx.upsert(minutes, _values(placement, _merged(found), at), on=_COUNT_KEY)
-    used_in: dict[datetime, list[Usage]] = {}
-    for used in queries.usage_between(tx, placement, start, end):
-        used_in.setdefault(_minute_of(used.at), []).append(used)
-    for at, seen in used_in.items():
-        tx.upsert(usage_minutes, _usage_values(placement, _fullest(seen), at), on=_USAGE_KEY)
+    _merge_into(tx, placement, start, end, _TO_MINUTES)
     return max(start, end)
 
 
@@ -93,6 +87,58 @@ def _whole_minute(at: datetime) -> datetime:
 
 def _minute_of(at: datetime) -> datetime:
     return _whole_minute(at - timedelta(microseconds=1))
+
+
+def roll_hours_up(tx: Tx, placement: Placement, *, since: datetime | None, until: datetime) -> datetime:
+    """Every whole hour from `since` to `until`, the end of the last minute there is, has its rows.
+
+    Returns the end of the last one, `since` of the next call; without `since`, what minutes hold is caught up,
+    from the oldest of them on, a few hours at once.
+    """
+    end = _whole_hour(until)
+    start = since or queries.oldest_minute(tx, placement)
+    if start is None:
+        return end
+    start = _whole_hour(start)
+    end = min(end, start + timedelta(hours=HOURS_AT_ONCE))
+    if end > start:
+        _merge_into(tx, placement, start, end, _TO_HOURS)
+    return max(start, end)
+
+
+@dataclass(frozen=True, slots=True)
+class _Merging:
+    """From which rows to which: counts, usage, and when the row begins that holds what ended at an instant."""
+
+    counts: tuple[sa.Table, sa.Table]
+    usage: tuple[sa.Table, sa.Table]
+    begin: Callable[[datetime], datetime]
+
+
+def _merge_into(tx: Tx, placement: Placement, start: datetime, end: datetime, into: _Merging) -> None:
+    """What ended in start < at <= end is merged into coarser rows; again gives the same rows."""
+    by_row: dict[tuple[datetime, str], list[Counts]] = {}
+    for each in queries.counts_between(tx, placement, start, end, table=into.counts[0]):
+        by_row.setdefault((into.begin(each.at), each.slot), []).append(each)
+    for (at, _), found in by_row.items():
+        tx.upsert(into.counts[1], _values(placement, _merged(found), at), on=_COUNT_KEY)
+    used_in: dict[datetime, list[Usage]] = {}
+    for used in queries.usage_between(tx, placement, start, end, table=into.usage[0]):
+        used_in.setdefault(into.begin(used.at), []).append(used)
+    for at, seen in used_in.items():
+        tx.upsert(into.usage[1], _usage_values(placement, _fullest(seen), at), on=_USAGE_KEY)
+
+
+def _whole_hour(at: datetime) -> datetime:
+    return at.replace(minute=0, second=0, microsecond=0)
+
+
+def _hour_of(at: datetime) -> datetime:
+    return _whole_hour(at - timedelta(microseconds=1))
+
+
+_TO_MINUTES = _Merging((samples, minutes), (usage, usage_minutes), _minute_of)
+_TO_HOURS = _Merging((minutes, hours), (usage_minutes, usage_hours), _hour_of)
 
 
 def _merged(found: list[Counts]) -> Counts:
@@ -121,6 +167,9 @@ def forget(tx: Tx, *, settings: MonitoringSettings) -> bool:
         (usage, settings.keep_samples_s),
         (minutes, settings.keep_minutes_s),
         (usage_minutes, settings.keep_minutes_s),
+        (hours, settings.keep_hours_s),
+        (usage_hours, settings.keep_hours_s),
+        (days, settings.keep_hours_s),
     )
     has_more = False
     for table, keep_s in keep:

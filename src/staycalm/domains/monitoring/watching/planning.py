@@ -11,8 +11,9 @@ from staycalm.domains.monitoring.conditions.service import retire
 from staycalm.domains.monitoring.decisions import expression
 from staycalm.domains.monitoring.questions import RunningRevision
 from staycalm.domains.monitoring.reporting.service import forget_reports, keep_scheduled
-from staycalm.domains.monitoring.sampling.service import forget, roll_up
+from staycalm.domains.monitoring.sampling.service import forget, roll_hours_up, roll_up
 from staycalm.domains.monitoring.settings import MonitoringSettings
+from staycalm.domains.monitoring.uptime.service import count_watched
 from staycalm.domains.monitoring.watching import service
 from staycalm.domains.monitoring.watching.counting import expressions_for
 from staycalm.domains.monitoring.watching.decisions import integrity_probe, probe_for, probes_of
@@ -75,11 +76,18 @@ def prune(tx: Tx, watch: Watch, *, settings: MonitoringSettings) -> None:
 
 
 def roll_minutes_up(tx: Tx, watch: Watch, config: PlacementConfig, *, settings: MonitoringSettings) -> None:
-    """Every whole minute has its row, and every rule has been evaluated on what there is."""
-    since = datetime.fromisoformat(watch.cursor) if watch.cursor else None
-    until = roll_up(tx, watch.placement, since=since, keep_samples_s=settings.keep_samples_s)
+    """Every whole minute and hour has its row, the day its uptime, and every rule has been evaluated."""
+    body = dict(watch.body or {})
+    until = roll_up(tx, watch.placement, since=_instant(watch.cursor), keep_samples_s=settings.keep_samples_s)
+    hours = roll_hours_up(tx, watch.placement, since=_instant(body.get("hours")), until=until)
+    count_watched(tx, watch.placement, since=_instant(body.get("watched")))
     evaluate_everything(tx, config, settings=settings)
-    if (tx.now - until).total_seconds() >= 120:
-        service.put_off(tx, watch, 0.0, cursor=until.isoformat())
+    body = {"hours": hours.isoformat(), "watched": tx.now.isoformat()}
+    if (tx.now - until).total_seconds() >= 120 or (until - hours).total_seconds() >= 3600:
+        service.put_off(tx, watch, 0.0, cursor=until.isoformat(), body=body)
     else:
-        service.moved_on(tx, watch, cursor=until.isoformat())
+        service.moved_on(tx, watch, cursor=until.isoformat(), body=body)
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

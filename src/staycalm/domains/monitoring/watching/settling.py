@@ -16,6 +16,7 @@ from staycalm.domains.monitoring.sampling import queries as sampling
 from staycalm.domains.monitoring.sampling.service import record_counts, record_usage
 from staycalm.domains.monitoring.settings import MonitoringSettings
 from staycalm.domains.monitoring.signals import Counts, Usage, saturation
+from staycalm.domains.monitoring.uptime.service import count_failure
 from staycalm.domains.monitoring.watching import service
 from staycalm.domains.monitoring.watching.counting import SATURATION, counts_since, cumulative
 from staycalm.domains.monitoring.watching.decisions import Kind
@@ -44,6 +45,8 @@ def settle_look(tx: Tx, watch: Watch, seen: ProbeResult | PortError) -> Settled:
     if isinstance(seen, PortError):
         return _other(service.moved_on(tx, watch, detail=f"could not look: {seen}"[:500]))
     is_watched = service.seen(tx, watch, ok=seen.ok, detail=seen.detail, took_s=seen.took_s)
+    if is_watched and not seen.ok and watch.kind == "probe":
+        count_failure(tx, watch)
     return "well" if is_watched and seen.ok else _other(is_watched)
 
 

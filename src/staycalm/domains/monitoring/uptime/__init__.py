@@ -1,0 +1,1 @@
+"""How much of every day each probe found its service up."""
