@@ -156,12 +156,13 @@ class Shop:
             return answer.headers["Set-Cookie"].partition(";")[0]
 
     async def samples_of(self, cursor: str, count: int) -> Samples:
-        """Return the samples once `count` requests are in them."""
+        """Return the samples once `count` requests are in the log and in the counters."""
         found: list[Samples] = []
 
         async def is_complete() -> bool:
             found.append(await self.router.samples(self.placement, cursor))
-            return len(found[-1].requests) >= count
+            counted = sum(slot.total for slot in found[-1].slots.values())
+            return min(len(found[-1].requests), counted) >= count
 
         await until(is_complete)
         return found[-1]
