@@ -31,7 +31,8 @@ PUBLIC = {
 }
 ONES_OWN = {
     "GET /api/v1/whoami", "GET /api/v1/tokens", "POST /api/v1/tokens", "DELETE /api/v1/tokens/{token_id}",
-    "GET /api/v1/sessions", "DELETE /api/v1/sessions/{session_id}", "GET /account", "POST /account/password",
+    "GET /api/v1/sessions", "DELETE /api/v1/sessions", "DELETE /api/v1/sessions/{session_id}", "GET /account",
+    "POST /account/password",
     "POST /account/sessions/{session_id}/end", "POST /account/tokens/{token_id}/revoke", "POST /logout",
 }  # fmt: skip
 # Routes that FastAPI does not know as its own: the webhook asks the guard itself.

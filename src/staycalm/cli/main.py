@@ -28,6 +28,8 @@ TOP = {
     "whoami": "staycalm.cli.session:whoami",
     "ops": "staycalm.cli.ops:ops",
     "oncall": "staycalm.cli.oncall:oncall",
+    "people": "staycalm.cli.people:people",
+    "token": "staycalm.cli.tokens:token",
     "logs": "staycalm.cli.logs:logs",
     "backup": "staycalm.cli.server:backup",
     "restore": "staycalm.cli.server:restore",
@@ -54,6 +56,20 @@ OPS = {
     "resolve": "staycalm.cli.incidents:resolve",
     "health-check": "staycalm.cli.health:health_check",
     "verify-deployment": "staycalm.cli.health:verify_deployment",
+}
+TOKENS = {
+    "create": "staycalm.cli.tokens:create",
+    "list": "staycalm.cli.tokens:list_tokens",
+    "revoke": "staycalm.cli.tokens:revoke",
+}
+PEOPLE = {
+    "list": "staycalm.cli.people:list_people",
+    "show": "staycalm.cli.people:show",
+    "invite": "staycalm.cli.people:invite",
+    "roles": "staycalm.cli.people:roles",
+    "deactivate": "staycalm.cli.people:deactivate",
+    "reactivate": "staycalm.cli.people:reactivate",
+    "link": "staycalm.cli.people:link",
 }
 
 

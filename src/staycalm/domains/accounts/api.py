@@ -36,6 +36,7 @@ from staycalm.domains.accounts.schemas import (
 from staycalm.domains.accounts.sign_in import queries as sign_in_queries
 from staycalm.domains.accounts.sign_in import service as sign_in_service
 from staycalm.domains.accounts.sign_in.flow import check_sign_in
+from staycalm.kit.database import Database
 from staycalm.kit.http import Db, allow, public
 
 router = APIRouter(prefix="/api/v1", tags=["accounts"])
@@ -72,13 +73,14 @@ async def list_people(
 ) -> PeoplePage:
     """Return everybody with an account, by handle."""
     found = await db.read(queries.list_people, even_inactive=even_inactive)
-    return PeoplePage(items=[person_out(person) for person in found])
+    seen = await db.read(sign_in_queries.last_seen)
+    return PeoplePage(items=[person_out(person, seen.get(person.handle)) for person in found])
 
 
 @router.get("/people/{handle}")
 async def get_person(db: Db, who: Annotated[Actor, allow("people", "read")], handle: str) -> PersonOut:
     """Return one person with the roles held now."""
-    return person_out(await db.read(queries.get_person, handle))
+    return await _told(db, handle)
 
 
 @router.get("/people/{handle}/access")
@@ -133,7 +135,16 @@ async def change_person(
         roles=body.roles,
         time_zone=body.time_zone,
     )
-    return person_out(await db.read(queries.get_person, handle))
+    return await _told(db, handle)
+
+
+@router.post("/people/{handle}/reactivate")
+async def reactivate_person(
+    db: Db, who: Annotated[Actor, allow("people", "write")], edge: Edge, handle: str
+) -> InvitationOut:
+    """The deactivated person has the account back as it was, and a link unless they have a password."""
+    invitation = await db.write(service.reactivate, who, handle, valid_s=edge.settings.invitation_s)
+    return invitation_out(handle, invitation)
 
 
 @router.delete("/people/{handle}", status_code=204)
@@ -169,7 +180,8 @@ async def create_token(db: Db, me: Mine, edge: Edge, body: NewToken) -> NewToken
         name=body.name,
         roles=body.roles,
         valid_s=body.valid_days * DAY_S,
-        longest_s=edge.settings.token_longest_s,
+        longest_s=edge.settings.longest_token_s(is_read_only=body.read_only),
+        is_read_only=body.read_only,
     )
     return new_token_out(created)
 
@@ -178,13 +190,14 @@ async def create_token(db: Db, me: Mine, edge: Edge, body: NewToken) -> NewToken
 async def create_service_token(
     db: Db, who: Annotated[Actor, allow("people", "write")], edge: Edge, body: NewServiceToken
 ) -> NewTokenOut:
-    """A machine has a token with the role ci."""
+    """A machine has a token with the role ci; with `read_only` it may only look, for Prometheus."""
     created = await db.write(
         sign_in_service.create_service_token,
         who,
         name=body.name,
         valid_s=body.valid_days * DAY_S,
-        longest_s=edge.settings.token_longest_s,
+        longest_s=edge.settings.longest_token_s(is_read_only=body.read_only),
+        is_read_only=body.read_only,
     )
     return new_token_out(created)
 
@@ -204,11 +217,24 @@ async def list_sessions(db: Db, me: Mine, edge: Edge, handle: str | None = None)
     return SessionPage(items=[session_out(session, me.credential_id) for session in found])
 
 
+@router.delete("/sessions", status_code=204, dependencies=[public("write")])
+async def end_other_sessions(db: Db, me: Mine) -> Response:
+    """Every session of one's own but the one that asks has ended. Names no permission: they are one's own."""
+    reason = "ended from another session"
+    await db.write(sign_in_service.end_all_sessions, me.actor, me.actor.id, reason=reason, but=me.credential_id)
+    return Response(status_code=204)
+
+
 @router.delete("/sessions/{session_id}", status_code=204, dependencies=[public("write")])
 async def end_session(db: Db, me: Mine, session_id: str) -> Response:
     """The session holds no more: one's own, or anybody's for who may change people."""
     await db.write(sign_in_service.end_session, me.actor, session_id, may_end_any=_may_change_people(me))
     return Response(status_code=204)
+
+
+async def _told(db: Database, handle: str) -> PersonOut:
+    person = await db.read(queries.get_person, handle)
+    return person_out(person, (await db.read(sign_in_queries.last_seen)).get(handle))
 
 
 def _may_change_people(identity: Identity) -> bool:

@@ -97,6 +97,7 @@ class TokenCreated(Event):
     kind: str
     roles: list[str]
     expires_at: str | None
+    is_read_only: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

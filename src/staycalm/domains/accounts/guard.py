@@ -80,6 +80,8 @@ class AccountsGuard:
         identity = await self.identify(request)
         if not identity.is_signed_in:
             raise _nobody()
+        if identity.is_read_only and request.method not in SAFE_METHODS:
+            raise _read_only()
         request.state.actor = identity.actor
         return identity
 
@@ -99,6 +101,8 @@ def authorise(identity: Identity, resource: str | None, level: str) -> None:
             resource=resource,
             level=level,
         )
+    if identity.is_read_only and level != "read":
+        raise _read_only()
 
 
 def check_origin(request: Request) -> None:
@@ -107,7 +111,7 @@ def check_origin(request: Request) -> None:
         return
     origin = request.headers.get("origin")
     if origin is not None:
-        is_ours = urlsplit(origin).netloc.lower() == request.headers.get("host", "").lower() != ""
+        is_ours = _host_of(origin) == request.headers.get("host", "").lower() != ""
     else:
         is_ours = request.headers.get("sec-fetch-site") in ("same-origin", "none")
     if not is_ours:
@@ -169,11 +173,26 @@ def _credential(request: Request) -> tuple[str | None, bool]:
     return request.cookies.get(name), True
 
 
+def _host_of(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
+
+
 def _is_loopback(address: str) -> bool:
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
+
+
+def _read_only() -> Forbidden:
+    return Forbidden(
+        "read-only-token",
+        "this token may only read",
+        next_step="Use a token without --read-only, or sign in: sc login.",
+    )
 
 
 def _nobody() -> Unauthenticated:

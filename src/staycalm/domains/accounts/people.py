@@ -13,6 +13,15 @@ Method = Literal["session", "token", "none"]
 
 
 @dataclass(frozen=True, slots=True)
+class AssumedRole:
+    """A role held until `until` because of `cause`, such as a shift."""
+
+    role: str
+    until: datetime
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """Somebody with an account. `roles` are the effective ones at the time of the question."""
 
@@ -25,6 +34,7 @@ class Person:
     standing_roles: frozenset[str] = frozenset()
     managed_by: ManagedBy = "web"
     has_password: bool = False
+    assumed: tuple[AssumedRole, ...] = ()
 
     @property
     def actor(self) -> Actor:
@@ -46,6 +56,8 @@ class Identity:
     expires_at: datetime | None = None
     is_stale: bool = False
     """Whether the credential's last use is so old that this one should be noted."""
+    is_read_only: bool = False
+    """Whether the credential may only read, whatever its roles hold."""
 
     @property
     def is_signed_in(self) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from staycalm.core.errors import NotFound
 from staycalm.domains.accounts.model import links, people, role_assumptions
-from staycalm.domains.accounts.people import Link, Person
+from staycalm.domains.accounts.people import AssumedRole, Link, Person
 from staycalm.domains.accounts.secrets import digest
 from staycalm.kit.database import ReadTx
 
@@ -69,27 +70,28 @@ def find_link(tx: ReadTx, code: str, purpose: str) -> Link | None:
     return None if row is None else Link(row.purpose, row.handle, row.expires_at)
 
 
-def _assumed(tx: ReadTx, handle: str | None) -> defaultdict[str, set[str]]:
-    statement = sa.select(role_assumptions.c.handle, role_assumptions.c.role).where(
+def _assumed(tx: ReadTx, handle: str | None) -> defaultdict[str, list[AssumedRole]]:
+    statement = sa.select(role_assumptions).where(
         role_assumptions.c.since <= tx.now, role_assumptions.c.until > tx.now
     )
     if handle is not None:
         statement = statement.where(role_assumptions.c.handle == handle)
-    found: defaultdict[str, set[str]] = defaultdict(set)
-    for row in tx.rows(statement.limit(MOST_PEOPLE)):
-        found[row.handle].add(row.role)
+    found: defaultdict[str, list[AssumedRole]] = defaultdict(list)
+    for row in tx.rows(statement.order_by(role_assumptions.c.until).limit(MOST_PEOPLE)):
+        found[row.handle].append(AssumedRole(row.role, row.until, row.cause))
     return found
 
 
-def _person(row: Any, assumed: set[str]) -> Person:
+def _person(row: Any, assumed: Sequence[AssumedRole]) -> Person:
     return Person(
         handle=row.handle,
         name=row.name,
         email=row.email,
         time_zone=row.time_zone,
         is_active=row.is_active,
-        roles=frozenset({*row.roles, *assumed}) if row.is_active else frozenset(),
+        roles=frozenset({*row.roles, *(each.role for each in assumed)}) if row.is_active else frozenset(),
         standing_roles=frozenset(row.roles),
         managed_by=row.managed_by,
         has_password=row.password_hash is not None,
+        assumed=tuple(assumed) if row.is_active else (),
     )

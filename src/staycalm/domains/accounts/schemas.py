@@ -12,6 +12,7 @@ from staycalm.domains.accounts.people import Identity, Invitation, Person
 from staycalm.domains.accounts.sign_in.values import NewSecret, Session, Token
 
 Handle = Annotated[str, Field(min_length=1, max_length=63, examples=["ada"])]
+ValidDays = Annotated[float, Field(gt=0, le=3660)]
 StandingRole = Literal["support", "developer", "devops", "admin"]
 
 
@@ -29,11 +30,20 @@ class WhoAmI(BaseModel):
     method: Literal["session", "token", "none"]
     credential_id: str | None
     expires_at: datetime | None
+    is_read_only: bool
     access: dict[str, Literal["none", "read", "write"]]
 
 
+class AssumedRoleOut(BaseModel):
+    """A role held until then because of `cause`, such as a shift."""
+
+    role: str
+    until: datetime
+    cause: str
+
+
 class PersonOut(BaseModel):
-    """Somebody with an account; `roles` are held now, `standing_roles` without an end."""
+    """Somebody with an account; `roles` are held now, `standing_roles` without an end, `assumed` for a while."""
 
     handle: str
     name: str
@@ -42,8 +52,10 @@ class PersonOut(BaseModel):
     is_active: bool
     roles: list[str]
     standing_roles: list[str]
+    assumed: list[AssumedRoleOut]
     managed_by: Literal["file", "web"]
     has_password: bool
+    last_seen_at: datetime | None
 
 
 class PeoplePage(BaseModel):
@@ -84,18 +96,20 @@ class NewTokenOut(BaseModel):
 
 
 class NewToken(Body):
-    """`roles` None takes everything the owner holds."""
+    """`roles` None takes everything the owner holds. Read-only is refused every write and may live longer."""
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
     roles: list[Role] | None = None
-    valid_days: Annotated[float, Field(gt=0, le=90)] = 30
+    valid_days: ValidDays = 30
+    read_only: bool = False
 
 
 class NewServiceToken(Body):
-    """A token of the service role `ci`; `name` is the actor in the event log."""
+    """A token of the service role `ci`; `name` is the actor in the event log. Read-only is right for scraping."""
 
     name: Annotated[str, Field(min_length=1, max_length=100, examples=["github-actions"])]
-    valid_days: Annotated[float, Field(gt=0, le=90)] = 90
+    valid_days: ValidDays = 90
+    read_only: bool = False
 
 
 class TokenOut(BaseModel):
@@ -104,6 +118,7 @@ class TokenOut(BaseModel):
     owner: str
     name: str
     roles: list[str]
+    is_read_only: bool
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
@@ -143,6 +158,7 @@ def who_am_i(identity: Identity) -> WhoAmI:
     levels: dict[str, Literal["none", "read", "write"]] = {}
     for resource in RESOURCES:
         can_write, can_read = (decide(identity.roles, resource, level) for level in ("write", "read"))
+        can_write = can_write and not identity.is_read_only
         levels[resource] = "write" if can_write else "read" if can_read else "none"
     return WhoAmI(
         kind=identity.actor.kind,
@@ -152,11 +168,12 @@ def who_am_i(identity: Identity) -> WhoAmI:
         method=identity.method,
         credential_id=identity.credential_id,
         expires_at=identity.expires_at,
+        is_read_only=identity.is_read_only,
         access=levels,
     )
 
 
-def person_out(person: Person) -> PersonOut:
+def person_out(person: Person, last_seen_at: datetime | None) -> PersonOut:
     """Return the person for the wire."""
     return PersonOut(
         handle=person.handle,
@@ -166,8 +183,10 @@ def person_out(person: Person) -> PersonOut:
         is_active=person.is_active,
         roles=sorted(person.roles),
         standing_roles=sorted(person.standing_roles),
+        assumed=[AssumedRoleOut(role=each.role, until=each.until, cause=each.cause) for each in person.assumed],
         managed_by=person.managed_by,
         has_password=person.has_password,
+        last_seen_at=last_seen_at,
     )
 
 
@@ -191,6 +210,7 @@ def token_out(token: Token) -> TokenOut:
         owner=token.owner,
         name=token.name,
         roles=list(token.roles),
+        is_read_only=token.is_read_only,
         created_at=token.created_at,
         expires_at=token.expires_at,
         last_used_at=token.last_used_at,

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from staycalm.core.actor import Actor
 from staycalm.core.errors import Conflict, Invalid, NotFound
 from staycalm.core.placement import check_name
+from staycalm.core.text import has_control
 from staycalm.domains.accounts.decisions import STANDING_ROLES, check_role
 from staycalm.domains.accounts.events import (
     InvitationAccepted,
@@ -32,6 +33,7 @@ from staycalm.domains.accounts.sign_in.service import end_all_sessions
 from staycalm.kit.database import Tx
 
 RESERVED_HANDLES = frozenset({"local", "staycalm", "system", "anonymous", "unknown", "ci"})
+LONGEST_NAME = 200
 INVITATION_S = 7 * 86400.0
 
 
@@ -58,7 +60,7 @@ def invite(
     if existing is not None and existing.is_active:
         raise _handle_taken(handle)
     values = {
-        "name": name.strip(), "email": email.strip(), "email_key": _email_key(tx, handle, email),
+        "name": _check_person_name(name), "email": email.strip(), "email_key": _email_key(tx, handle, email),
         "time_zone": _check_time_zone(time_zone), "roles": standing, "managed_by": managed_by, "is_active": True,
     }  # fmt: skip
     if existing is None:
@@ -115,7 +117,7 @@ def complete_set_up(
     tx.execute(
         people.insert().values(
             handle=handle,
-            name=name.strip(),
+            name=_check_person_name(name),
             email=email.strip(),
             email_key=_email_key(tx, handle, email),
             time_zone=_check_time_zone(time_zone),
@@ -145,13 +147,17 @@ def change_person(
     refuse_other_manager(person.managed_by, managed_by, f"{handle} ")
     standing = _check_standing(roles)
     new = {
-        "name": name.strip(),
+        "name": _check_person_name(name),
         "email": email.strip(),
         "time_zone": _check_time_zone(time_zone),
         "roles": standing,
     }
     old = {"name": person.name, "email": person.email, "time_zone": person.time_zone,
            "roles": sorted(person.standing_roles)}  # fmt: skip
+    if actor == person.actor and "admin" in person.standing_roles and "admin" not in standing:
+        raise Conflict(
+            "own-account", "you cannot take the role admin from yourself", next_step="Ask another admin to do it."
+        )
     changed = [key for key in new if new[key] != old[key]]
     if changed:
         key = _email_key(tx, handle, email)
@@ -171,6 +177,28 @@ def deactivate(tx: Tx, actor: Actor, handle: str, *, managed_by: ManagedBy = "we
     tx.execute(links.update().where(links.c.handle == handle, links.c.used_at.is_(None)).values(used_at=tx.now))
     end_all_sessions(tx, actor, handle, reason="account deactivated")
     tx.emit(actor, PersonDeactivated(subject=person_subject(handle)))
+
+
+def reactivate(tx: Tx, actor: Actor, handle: str, *, valid_s: float = INVITATION_S) -> Invitation | None:
+    """The person has the account back as it was; None when they still have a password. Twice is once.
+
+    Raises NotFound.
+    """
+    person = get_person(tx, handle)
+    if person.is_active:
+        return None
+    return invite(
+        tx, actor, handle=handle, name=person.name, email=person.email, roles=person.standing_roles,
+        time_zone=person.time_zone, valid_s=valid_s,
+    )  # fmt: skip
+
+
+def set_time_zone(tx: Tx, actor: Actor, handle: str, time_zone: str) -> None:
+    """The person's times are told in this zone. Raises Invalid, or Conflict when the file manages the person."""
+    person = get_person(tx, handle)
+    change_person(
+        tx, actor, handle, name=person.name, email=person.email, roles=person.standing_roles, time_zone=time_zone
+    )
 
 
 def set_password(tx: Tx, actor: Actor, handle: str, password_hash: str, *, keep_session: str | None) -> None:
@@ -226,6 +254,17 @@ def _check_handle(handle: str) -> None:
         raise Invalid("bad-handle", f"the handle {handle} is taken by StayCalm", next_step="Choose another one.")
 
 
+def _check_person_name(name: str) -> str:
+    found = name.strip()
+    if not 1 <= len(found) <= LONGEST_NAME or has_control(found):
+        raise Invalid(
+            "bad-name",
+            f"a name has 1 to {LONGEST_NAME} characters in one line",
+            next_step="Write it as others know you.",
+        )
+    return found
+
+
 def _check_standing(roles: Iterable[str]) -> list[str]:
     wanted = sorted({check_role(role) for role in roles})
     for role in wanted:
@@ -241,16 +280,18 @@ def _check_time_zone(name: str) -> str:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         raise Invalid(
-            "bad-time-zone", f"there is no time zone {name!r}", next_step="Use an IANA name like Europe/Berlin."
+            "bad-time-zone",
+            f"there is no time zone {name[:100]!r}",
+            next_step="Use an IANA name like Europe/Berlin.",
         ) from None
     return name
 
 
 def _email_key(tx: Tx, handle: str, email: str) -> str:
     key = email.strip().casefold()
-    if "@" not in key.strip("@") or len(key) > 320:
+    if "@" not in key.strip("@") or len(key) > 320 or has_control(key):
         raise Invalid(
-            "bad-email", f"{email!r} is not an e-mail address", next_step="Write it like ada@example.org."
+            "bad-email", f"{email[:100]!r} is not an e-mail address", next_step="Write it like ada@example.org."
         )
     holder = tx.scalar(sa.select(people.c.handle).where(people.c.email_key == key, people.c.handle != handle))
     if holder is not None:

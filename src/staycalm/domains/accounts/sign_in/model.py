@@ -31,6 +31,7 @@ tokens = sa.Table(
     sa.Column("owner", sa.String(63), nullable=False),
     sa.Column("name", sa.String(100), nullable=False),
     sa.Column("roles", Json, nullable=False),
+    sa.Column("is_read_only", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("created_at", Utc, nullable=False),
     sa.Column("expires_at", Utc),
     sa.Column("last_used_at", Utc),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from staycalm.core.actor import Actor
 from staycalm.domains.accounts.decisions import narrow
 from staycalm.domains.accounts.model import people
-from staycalm.domains.accounts.people import Identity
-from staycalm.domains.accounts.queries import find_person
+from staycalm.domains.accounts.people import Identity, Method
+from staycalm.domains.accounts.queries import MOST_PEOPLE, find_person
 from staycalm.domains.accounts.secrets import digest
 from staycalm.domains.accounts.sign_in.decisions import TOUCH_EVERY_S, holds
 from staycalm.domains.accounts.sign_in.model import sessions, tokens
@@ -56,15 +56,17 @@ def identify_token(tx: ReadTx, secret: str) -> Identity | None:
     if row is None:
         return None
     is_stale = row.last_used_at is None or tx.now - row.last_used_at >= timedelta(seconds=TOUCH_EVERY_S)
+    proven: tuple[Method, str, datetime | None, bool, bool] = (
+        "token", row.id, row.expires_at, is_stale, row.is_read_only,
+    )  # fmt: skip
     if row.kind == "local":
-        return Identity(LOCAL, frozenset(row.roles), "token", row.id, row.expires_at, is_stale)
+        return Identity(LOCAL, frozenset(row.roles), *proven)
     if row.kind == "service":
-        actor = Actor("service", row.name, row.name)
-        return Identity(actor, frozenset(row.roles), "token", row.id, row.expires_at, is_stale)
+        return Identity(Actor("service", row.name, row.name), frozenset(row.roles), *proven)
     person = find_person(tx, row.owner)
     if person is None or not person.is_active:
         return None
-    return Identity(person.actor, narrow(person.roles, row.roles), "token", row.id, row.expires_at, is_stale)
+    return Identity(person.actor, narrow(person.roles, row.roles), *proven)
 
 
 def list_sessions(tx: ReadTx, handle: str, *, idle_s: float) -> tuple[Session, ...]:
@@ -99,6 +101,18 @@ def list_tokens(tx: ReadTx, owner: str | None) -> tuple[Token, ...]:
     return tuple(token_of(row) for row in rows)
 
 
+def last_seen(tx: ReadTx) -> dict[str, datetime]:
+    """Return when each person last used a session or a token of theirs; who never did is left out."""
+    by_session = sa.select(sessions.c.handle.label("who"), sa.func.max(sessions.c.last_seen_at).label("at"))
+    by_token = sa.select(tokens.c.owner.label("who"), sa.func.max(tokens.c.last_used_at).label("at"))
+    is_own = sa.and_(tokens.c.kind == "person", tokens.c.last_used_at.is_not(None))
+    found: dict[str, datetime] = {}
+    for statement in (by_session.group_by(sessions.c.handle), by_token.where(is_own).group_by(tokens.c.owner)):
+        for row in tx.rows(statement.limit(MOST_PEOPLE)):
+            found[row.who] = max(found.get(row.who, row.at), row.at)
+    return found
+
+
 def find_token(tx: ReadTx, token_id: str) -> Token | None:
     """Return the token of this id, revoked or not."""
     row = tx.one_or_none(tokens.select().where(tokens.c.id == token_id))
@@ -130,4 +144,5 @@ def token_of(row: Any) -> Token:
         expires_at=row.expires_at,
         last_used_at=row.last_used_at,
         revoked_at=row.revoked_at,
+        is_read_only=row.is_read_only,
     )

@@ -128,7 +128,7 @@ def end_session(tx: Tx, actor: Actor, session_id: str, *, may_end_any: bool = Fa
     """The session holds no more. Raises NotFound, also for somebody else's unless `may_end_any`."""
     session = find_session(tx, session_id)
     if session is None or (session.handle != actor.id and not may_end_any):
-        raise NotFound("no-session", "there is no such session", next_step="Yours are listed under /account.")
+        raise NotFound("no-session", "there is no such session", next_step="Yours are under /settings/sessions.")
     tx.execute(sessions.update().where(sessions.c.id == session_id).values(ended_at=tx.now))
     reason = "signed out" if session.handle == actor.id else f"ended by {actor}"
     tx.emit(actor, SessionEnded(subject=person_subject(session.handle), session_id=session_id, reason=reason))
@@ -146,7 +146,14 @@ def end_all_sessions(tx: Tx, actor: Actor, handle: str, *, reason: str, but: str
 
 
 def create_token(
-    tx: Tx, identity: Identity, *, name: str, roles: Iterable[str] | None, valid_s: float, longest_s: float
+    tx: Tx,
+    identity: Identity,
+    *,
+    name: str,
+    roles: Iterable[str] | None,
+    valid_s: float,
+    longest_s: float,
+    is_read_only: bool = False,
 ) -> NewSecret:
     """The person behind `identity` has a further API token, with at most the rights it is asked for with.
 
@@ -156,7 +163,9 @@ def create_token(
     """
     if identity.actor.kind != "person" or identity.actor.id == LOCAL.id:
         raise Forbidden(
-            "no-person", "only a person can have a personal token", next_step="Sign in first: sc login."
+            "no-person",
+            "only a person can have a personal token",
+            next_step="Sign in first: sc login; or make a machine's token: sc token create --machine.",
         )
     grantable = {*identity.roles, "on-call"}
     wanted = grantable if roles is None else {check_role(role) for role in roles}
@@ -176,21 +185,30 @@ def create_token(
         )
     person = identity.actor
     return _insert_token(
-        tx, person, kind="person", owner=person.id, name=name, roles=sorted(wanted), valid_s=valid_s
-    )
+        tx, person, kind="person", owner=person.id, name=name, roles=sorted(wanted), valid_s=valid_s,
+        is_read_only=is_read_only,
+    )  # fmt: skip
 
 
-def create_service_token(tx: Tx, actor: Actor, *, name: str, valid_s: float, longest_s: float) -> NewSecret:
-    """A machine named `name` may act with the role ci until the token ends. Asks for people:write at the edge."""
+def create_service_token(
+    tx: Tx, actor: Actor, *, name: str, valid_s: float, longest_s: float, is_read_only: bool = False
+) -> NewSecret:
+    """A machine named `name` may act with the role ci until the token ends, or only read what ci may.
+
+    Asks for people:write at the edge.
+    """
     _check_length(valid_s, longest_s)
-    return _insert_token(tx, actor, kind="service", owner=actor.id, name=name, roles=["ci"], valid_s=valid_s)
+    return _insert_token(
+        tx, actor, kind="service", owner=actor.id, name=name, roles=["ci"], valid_s=valid_s,
+        is_read_only=is_read_only,
+    )  # fmt: skip
 
 
 def revoke_token(tx: Tx, actor: Actor, token_id: str, *, may_revoke_any: bool = False) -> None:
     """The token answers 401 from now on; twice is once. Raises NotFound, also for somebody else's."""
     token = find_token(tx, token_id)
     if token is None or (token.owner != actor.id and not may_revoke_any):
-        raise NotFound("no-token", "there is no such token", next_step="Yours are listed under /account.")
+        raise NotFound("no-token", "there is no such token", next_step="Yours are listed under /settings/tokens.")
     revoked = tokens.update().where(tokens.c.id == token_id, tokens.c.revoked_at.is_(None))
     if tx.guarded_update(revoked.values(revoked_at=tx.now)):
         tx.emit(actor, TokenRevoked(subject=_token_subject(token.kind, token.owner, token.name), token_id=token_id,
@@ -261,7 +279,15 @@ def _token_subject(kind: str, owner: str, name: str) -> str:
 
 
 def _insert_token(
-    tx: Tx, actor: Actor, *, kind: str, owner: str, name: str, roles: list[str], valid_s: float | None
+    tx: Tx,
+    actor: Actor,
+    *,
+    kind: str,
+    owner: str,
+    name: str,
+    roles: list[str],
+    valid_s: float | None,
+    is_read_only: bool = False,
 ) -> NewSecret:
     title = name.strip()
     if not 1 <= len(title) <= 100 or not title.isprintable():
@@ -276,7 +302,8 @@ def _insert_token(
     tx.execute(
         tokens.insert().values(
             id=token_id, secret_hash=digest(secret), kind=kind, owner=owner, name=title, roles=roles,
-            created_at=tx.now, expires_at=expires_at, last_used_at=None, revoked_at=None,
+            is_read_only=is_read_only, created_at=tx.now, expires_at=expires_at, last_used_at=None,
+            revoked_at=None,
         )
     )  # fmt: skip
     tx.emit(
@@ -288,6 +315,7 @@ def _insert_token(
             kind=kind,
             roles=roles,
             expires_at=None if expires_at is None else expires_at.isoformat(),
+            is_read_only=is_read_only,
         ),
     )
     return NewSecret(token_id, secret, expires_at)

@@ -24,7 +24,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One API token. `expires_at` is None for the local one alone."""
+    """One API token. `expires_at` is None for the local one alone; a read-only one is refused every write."""
 
     id: str
     kind: TokenKind
@@ -35,6 +35,7 @@ class Token:
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+    is_read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

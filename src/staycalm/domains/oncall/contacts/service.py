@@ -80,6 +80,28 @@ def remove_method(tx: Tx, actor: Actor, id: str) -> None:
     _tell(tx, actor, method, "removed")
 
 
+def move_method(tx: Tx, actor: Actor, id: str, *, places: int) -> None:
+    """The method stands `places` further down in its person's order (up when negative), at most at an end.
+
+    Raises NotFound, or Conflict when the file or the account manages it.
+    """
+    method = queries.get_method(tx, id)
+    if method.managed_by != "web":
+        raise Conflict(
+            "managed-elsewhere",
+            f"the order of {method.person}'s contact methods is managed elsewhere",
+            next_step="Change it in staycalm.yaml, or add a method of your own first.",
+        )
+    ordered = [each for each in queries.methods_of(tx, method.person) if each.id != id]
+    now_at = sum((each.position, each.id) < (method.position, id) for each in ordered)
+    ordered.insert(min(max(now_at + places, 0), len(ordered)), method)
+    moved = [(n, each) for n, each in enumerate(ordered) if each.position != n]
+    for position, each in moved:
+        tx.execute(contact_methods.update().where(contact_methods.c.id == each.id).values(position=position))
+    if moved:
+        _tell(tx, actor, method, "moved")
+
+
 def replace_file_methods(tx: Tx, actor: Actor, wanted: Sequence[ContactMethod]) -> None:
     """Exactly `wanted` are what the file manages; ids of unchanged addresses stay, and so does their health."""
     held = {(m.person, m.kind, m.address): m for m in queries.list_managed_by_file(tx)}
