@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 logger = logging.getLogger("staycalm.live")
 COALESCE_S = 0.25
-KEEP_ALIVE_S = 15.0
+KEEP_ALIVE_S = 15.0  # an event, not a comment: a browser tells its page nothing of comments
 BUFFER = 64
 MAX_TOPICS = 8
 
@@ -122,7 +122,7 @@ class LiveHub:
                 try:
                     event = await asyncio.wait_for(watcher.queue.get(), KEEP_ALIVE_S)
                 except TimeoutError:
-                    yield b": still here\n\n"
+                    yield b"event: beat\ndata: still here\n\n"
                     continue
                 if event is None:
                     return

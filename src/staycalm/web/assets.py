@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 FIRST_SHEETS = ("tokens", "base", "layout", "components")
-SHELL = ("live",)
+SHELL = ("calm", "toasts", "times", "live", "tables", "shortcuts", "palette")
 FOR_EVER = "public, max-age=31536000, immutable"
 SMALLEST_COMPRESSED = 500
 

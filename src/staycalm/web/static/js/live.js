@@ -1,64 +1,110 @@
 // Live pages: elements with data-topic are replaced by what the server sends for that topic.
-// The page is complete without this script; with it, it stays current.
+// The page is complete without this script; with it, it stays current, and says when it is not.
 "use strict";
 (() => {
-  const parts = [...document.querySelectorAll("[data-topic]")];
+  const SILENT_MS = 40000; // the server says something every 15 s
+  const HIDDEN_MS = 60000; // a browser opens six connections to a host: tabs nobody sees give theirs back
+  const LONGEST_WAIT_MS = 30000;
   const state = document.querySelector("[data-live-state]");
+  const parts = [...document.querySelectorAll("[data-topic]")];
   const topics = [...new Set(parts.map((part) => part.dataset.topic))];
+  const waiting = new Map();
+
+  // What the reader opened stays open, what has the focus keeps it, and a form that is being filled in is left
+  // until it is done with.
+  const reachable = "a, button, summary, [tabindex]";
+  const foldings = (part) => [...part.querySelectorAll("details:not(.copy)")];
+  const replace = (part, html) => {
+    const active = part.contains(document.activeElement) ? document.activeElement : null;
+    if (active && active.matches("input, select, textarea")) {
+      waiting.set(part, html);
+      return;
+    }
+    waiting.delete(part);
+    const place = active ? [...part.querySelectorAll(reachable)].indexOf(active) : -1;
+    const open = foldings(part).map((each) => each.open);
+    part.innerHTML = html;
+    foldings(part).forEach((each, n) => { if (open[n]) each.open = true; });
+    part.dispatchEvent(new CustomEvent("calm:drawn", { bubbles: true }));
+    if (place >= 0) part.querySelectorAll(reachable)[place]?.focus({ preventScroll: true });
+  };
+  document.addEventListener("focusout", () => setTimeout(() => {
+    for (const [part, html] of waiting) replace(part, html);
+  }));
+
+  if (!topics.length) return;
+
+  const address = "/live?" + topics.map((topic) => "topic=" + encodeURIComponent(topic)).join("&");
+  const since = calm.make("span");
+  const again = calm.make("button", { type: "button" }, "Try now");
+  const note = calm.make("div", { class: "stale-note", role: "alert", hidden: true }, since, again);
+  document.querySelector("main").before(note);
+
+  let source = null;
+  let retry = null;
+  let attempts = 0;
+  let heardAt = Date.now();
+  let isLost = false;
+  let isLeaving = false;
+
   const say = (text, tone) => {
     if (!state) return;
     state.textContent = text;
     state.className = "live " + tone;
-    document.body.classList.toggle("stale", tone === "lost");
   };
-
-  // What the reader opened stays open, and what has the focus keeps it; a form that is being filled in is left.
-  const reachable = "a, button, summary, [tabindex]";
-  const replace = (part, html) => {
-    const active = part.contains(document.activeElement) ? document.activeElement : null;
-    if (active && active.matches("input, select, textarea")) return;
-    const place = active ? [...part.querySelectorAll(reachable)].indexOf(active) : -1;
-    const open = [...part.querySelectorAll("details")].map((each) => each.open);
-    part.innerHTML = html;
-    part.querySelectorAll("details").forEach((each, n) => { if (open[n]) each.open = true; });
-    if (place >= 0) part.querySelectorAll(reachable)[place]?.focus({ preventScroll: true });
-    tick();
+  const heard = () => {
+    heardAt = Date.now();
+    attempts = 0;
+    if (isLost) calm.toast("Connected again: everything here is current.");
+    isLost = false;
+    note.hidden = true;
+    document.body.classList.remove("stale");
+    say("live", "on");
   };
-
-  if (topics.length) {
-    const query = topics.map((topic) => "topic=" + encodeURIComponent(topic)).join("&");
-    const source = new EventSource("/live?" + query);
-    source.onopen = () => { say("live", "on"); };
-    source.onerror = () => say("connection lost, trying again: figures may be old", "lost");
+  const lose = () => {
+    source?.close();
+    source = null;
+    if (isLeaving || document.hidden) return;
+    if (!isLost) {
+      isLost = true;
+      const at = new Date(heardAt).toISOString().slice(11, 19);
+      since.textContent = "Connection lost. What you see is from " + at + " UTC; trying again by itself.";
+      note.hidden = false;
+      document.body.classList.add("stale");
+      say("connection lost", "lost");
+    }
+    const wait = Math.min(LONGEST_WAIT_MS, 1000 * 2 ** attempts) * (0.75 + Math.random() / 2);
+    attempts += 1;
+    clearTimeout(retry);
+    retry = setTimeout(connect, wait);
+  };
+  // Every connection begins with each topic drawn anew: whatever a gap or a sleep missed is there at once.
+  const connect = () => {
+    clearTimeout(retry);
+    source?.close();
+    source = new EventSource(address);
+    source.onopen = heard;
+    source.onerror = lose;
+    source.addEventListener("beat", heard);
     for (const topic of topics) {
       source.addEventListener(topic, (event) => {
-        for (const part of document.querySelectorAll("[data-topic]")) {
-          if (part.dataset.topic === topic) replace(part, event.data);
-        }
+        heard();
+        for (const part of parts) if (part.dataset.topic === topic && part.isConnected) replace(part, event.data);
       });
     }
-  }
+  };
 
-  // Relative times move on by themselves.
-  const units = [[86400, "d"], [3600, "h"], [60, "m"], [1, "s"]];
-  const words = (seconds) => {
-    const ahead = seconds < 0;
-    let rest = Math.max(1, Math.round(Math.abs(seconds)));
-    const found = [];
-    for (const [size, unit] of units) {
-      const amount = Math.floor(rest / size);
-      rest -= amount * size;
-      if (amount) found.push(amount + unit);
-    }
-    const text = found.slice(0, 2).join(" ");
-    return ahead ? "in " + text : text + " ago";
-  };
-  const tick = () => {
-    for (const time of document.querySelectorAll("time[datetime]:not([data-clock])")) {
-      const at = new Date(time.getAttribute("datetime"));
-      time.textContent = words((Date.now() - at) / 1000);
-      if (!time.dataset.local) { time.dataset.local = "1"; time.title += " · " + at.toLocaleString(); }
-    }
-  };
-  setInterval(tick, 1000);
+  again.addEventListener("click", connect);
+  addEventListener("online", connect);
+  addEventListener("offline", lose);
+  addEventListener("pagehide", () => { isLeaving = true; source?.close(); });
+  addEventListener("pageshow", (event) => { isLeaving = false; if (event.persisted) connect(); });
+  let hiding = null;
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(hiding);
+    if (document.hidden) hiding = setTimeout(() => { source?.close(); source = null; }, HIDDEN_MS);
+    else if (!source || Date.now() - heardAt > SILENT_MS / 2) connect();
+  });
+  setInterval(() => { if (source && !document.hidden && Date.now() - heardAt > SILENT_MS) lose(); }, 5000);
+  connect();
 })();
