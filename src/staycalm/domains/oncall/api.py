@@ -170,6 +170,18 @@ async def move_contact_method(
     return ContactMethodPage(items=[contact_method_out(each, is_own=who.id == person) for each in found])
 
 
+@router.post("/contact-methods/{id}/move")
+async def move_contact_method(
+    request: Request, db: Db, who: Responder, id: str, places: Annotated[int, Query(ge=-10, le=10)]
+) -> ContactMethodPage:
+    """The method is tried so many places later, or sooner when negative. One's own, else people:write."""
+    person = (await db.read(contact_queries.get_method, id)).person
+    _check_own(request, person)
+    await db.write(contacts.move_method, who, id, places=places)
+    found = await db.read(contact_queries.methods_of, person)
+    return ContactMethodPage(items=[contact_method_out(each, is_own=who.id == person) for each in found])
+
+
 @router.post("/contact-methods/{id}/test", status_code=202)
 async def test_contact_method(request: Request, db: Db, who: Responder, id: str) -> TestOut:
     """A test page is on its way. One's own; anybody else's asks for people:write."""
