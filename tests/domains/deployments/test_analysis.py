@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -154,6 +155,36 @@ def test_a_slow_candidate_is_rolled_back_after_the_grace_and_not_before() -> Non
     at = next(number for number, v in enumerate(verdicts) if v.verdict == "ROLLBACK")
     assert at + 1 > 40
     assert "the candidate is slower" in verdicts[at].reasons[0]
+
+
+def under_load(share: float) -> float:
+    """How much longer a service with one worker takes at this share of the traffic (M/M/1, 60 % busy with all)."""
+    return 0.4 / (1.0 - 0.6 * share)
+
+
+def loaded(rng: np.random.Generator, now_s: float, weight: float, since_s: float, slower: float = 1.0) -> Poll:
+    poll = second_of_traffic(rng, now_s, weight, rps=60, since_s=since_s)
+    times = {"green": under_load(weight / 100) * slower, "blue": under_load(1 - weight / 100)}
+    records = [replace(r, duration_ms=r.duration_ms * times[r.slot]) for r in poll.samples.requests]
+    return logged(now_s, weight, records, since_s=since_s)
+
+
+def rollout_under_load(seed: int, slower: float) -> list[str]:
+    rng = np.random.default_rng(seed)
+    polls = [loaded(rng, float(t), 0.0, 0.0) for t in range(1, 61)]
+    for since, weight in ((60, 10.0), (180, 50.0), (360, 90.0)):
+        polls += [loaded(rng, float(since + t), weight, float(since), slower) for t in range(1, 181)]
+    return [v.verdict for v in follow(new_analysis(), polls)[1]]
+
+
+def test_a_service_that_answers_slower_under_load_is_not_blamed_for_carrying_most_of_it() -> None:
+    verdicts = rollout_under_load(7, slower=1.0)
+    assert not {"ROLLBACK", "HOLD"} & set(verdicts)
+    assert verdicts[-1] == "PROCEED"
+
+
+def test_a_slower_release_of_such_a_service_is_rolled_back() -> None:
+    assert "ROLLBACK" in rollout_under_load(7, slower=1.5)
 
 
 def test_a_candidate_that_turns_bad_late_is_caught_in_seconds() -> None:

@@ -18,7 +18,7 @@ from staycalm.domains.deployments.analysis.latency import (
 )
 from staycalm.domains.deployments.analysis.limits import DEFAULT_LIMITS, CountLimit, Limits
 from staycalm.domains.deployments.analysis.requests import Requests, count_above, read_requests, slot_counts, tally
-from staycalm.domains.deployments.analysis.size import add_counts
+from staycalm.domains.deployments.analysis.size import Stratum, add_counts
 from staycalm.domains.deployments.analysis.state import EMPTY_BLOCK, AnalysisState, Block, MetricState, Taus
 from staycalm.domains.deployments.analysis.window import ERRORS, P50, P95, SLOW, slide
 
@@ -136,10 +136,11 @@ def _bet_block(
     )
 
 
-def _noted(metric: MetricState, seen: tuple[object, ...]) -> MetricState:
+def _noted(metric: MetricState, seen: tuple[Stratum, ...]) -> MetricState:
     if metric.evidence.reached_at_s is None or metric.bad_at_proof is not None:
         return metric
-    return replace(metric, bad_at_proof=int(sum(s.candidate_bad for s in (metric.tested or metric.strata))))
+    bad = int(sum(s.candidate_bad for s in seen))
+    return replace(metric, bad_at_proof=bad, proven_at_weight=seen[-1].weight)
 
 
 def _observe_latency(
@@ -149,7 +150,6 @@ def _observe_latency(
     taus, live_since = state.taus, state.live_since_s
     if taus is None or live_since is None or poll.now_s < live_since + limits.latency_grace_s:
         return state, slow
-    raise_by = 1.0 + limits.gate * limits.latency_increase
     fresh_places, chances = np.empty(0, np.intp), np.empty(0)
     if requests is not None:
         places = np.flatnonzero(requests.is_settled)
@@ -176,7 +176,7 @@ def _observe_latency(
             metric = replace(metric, evidence=grown)
             kc, nc = float(np.count_nonzero(is_slow & on)), float(np.count_nonzero(on))
             counts = (kc, nc, float(np.count_nonzero(is_slow & ~on)), float(len(on)) - nc)
-        slow[name] = count_above(poll, requests, max(tau * raise_by, tau + limits.latency_floor_ms), tau)
+        slow[name] = _size(state, poll, requests, (name, tau, theta_b), limits)
         metric = replace(
             metric,
             strata=add_counts(metric.strata, poll.weight, slow[name]),
@@ -184,6 +184,20 @@ def _observe_latency(
         )
         after[name] = _noted(metric, metric.tested)
     return replace(state, p50=after[P50], p95=after[P95]), slow
+
+
+def _size(
+    state: AnalysisState, poll: Poll, requests: Requests | None, at: tuple[str, float, float], limits: Limits
+) -> Block:
+    name, tau, share = at
+    raise_by = 1.0 + limits.gate * limits.latency_increase
+    if poll.weight <= 50.0 or state.alone is None:
+        return count_above(poll, requests, max(tau * raise_by, tau + limits.latency_floor_ms), tau)
+    # Beyond 50 % the candidate carries more than stable, and load alone makes it slower than stable is now: it
+    # is measured against what stable took when it carried everything.
+    bar = max(tau, state.alone.p50_ms if name == P50 else state.alone.p95_ms)
+    kc, nc, kb, nb = count_above(poll, requests, max(bar * raise_by, bar + limits.latency_floor_ms), tau)
+    return kc, nc, max(kb, share * nb), nb
 
 
 def _observe_ratio(state: AnalysisState, poll: Poll, requests: Requests | None, limits: Limits) -> AnalysisState:
@@ -233,7 +247,9 @@ def _with_taus(state: AnalysisState, now_s: float, limits: Limits) -> AnalysisSt
     if p50 is None or p95 is None:
         return replace(state, taus=None)
     shares = [float(np.clip(share_above(state.sketch, tau), 0.005, 0.95)) for tau in (p50, p95)]
-    return replace(state, taus=Taus(now_s, total, p50, shares[0], p95, shares[1]))
+    taus = Taus(now_s, total, p50, shares[0], p95, shares[1])
+    is_alone = state.live_since_s is None or state.alone is None
+    return replace(state, taus=taus, alone=taus if is_alone else state.alone)
 
 
 def _with_baseline(state: AnalysisState, poll: Poll, requests: Requests | None) -> AnalysisState:

@@ -61,14 +61,15 @@ def risk_difference(strata: Sequence[Stratum]) -> Size | None:
     rate_c, rate_b = rate_c / weight, rate_b / weight
     estimate = rate_c - rate_b
     error = sqrt(max((estimate * p + q) / (weight * weight), 0.0))
-    low_c, high_c = _wilson(rate_c, weight * weight / spread_c)
-    low_b, high_b = _wilson(rate_b, weight * weight / spread_b)
+    low_c, high_c = wilson(rate_c, weight * weight / spread_c)
+    low_b, high_b = wilson(rate_b, weight * weight / spread_b)
     low = estimate - sqrt((rate_c - low_c) ** 2 + (high_b - rate_b) ** 2)
     high = estimate + sqrt((high_c - rate_c) ** 2 + (rate_b - low_b) ** 2)
     return Size(estimate, error, low, high)
 
 
-def _wilson(rate: float, n: float) -> tuple[float, float]:
+def wilson(rate: float, n: float) -> tuple[float, float]:
+    """Return the ends of the 95 % interval of a rate seen in `n` trials (Wilson, JASA 1927)."""
     rate, z = min(max(rate, 0.0), 1.0), 1.96
     middle = (rate + z * z / (2 * n)) / (1 + z * z / n)
     half = z * sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)) / (1 + z * z / n)

@@ -25,7 +25,8 @@ class MetricState:
 
     `block` is (kc, nc, kb, nb) not yet bet on. `strata` measure the size (for latencies with the candidate's
     threshold raised by the gate), `tested` are the observations the evidence is made of.
-    `bad_at_proof` is how many bad observations the candidate had when the evidence was reached.
+    `bad_at_proof` is how many bad observations the candidate had when the evidence was reached, at the weight
+    `proven_at_weight`.
     """
 
     evidence: Evidence
@@ -33,6 +34,7 @@ class MetricState:
     strata: tuple[Stratum, ...] = ()
     tested: tuple[Stratum, ...] = ()
     bad_at_proof: int | None = None
+    proven_at_weight: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class AnalysisState:
     """The analysis of one deployment so far.
 
     `live_since_s` is when the candidate first got clients. `baseline` is (bad, all) of stable's requests, past
-    polls only. The three `Clients` remember who was counted already for errors, for response time, and for
+    polls only. `alone` holds stable's response times from before the candidate had clients, when stable carried
+    everything. The three `Clients` remember who was counted already for errors, for response time, and for
     the share of traffic.
     """
 
@@ -70,6 +73,7 @@ class AnalysisState:
     baseline: tuple[float, float] = (0.0, 0.0)
     sketch: Sketch = field(default_factory=new_sketch)
     taus: Taus | None = None
+    alone: Taus | None = None
     window: Window = field(default_factory=Window)
     failed_clients: Clients = field(default_factory=no_clients)
     timed_clients: Clients = field(default_factory=no_clients)
@@ -93,7 +97,9 @@ def dump(state: AnalysisState) -> dict[str, Any]:
     for name in ("ratio_counts", "weight", "weight_before", "live_since_s", "last_s", "unit", "baseline"):
         body[name] = getattr(state, name)
     body["sketch"] = _dump_sketch(state.sketch)
-    body["taus"] = asdict(state.taus) if state.taus else None
+    for name in ("taus", "alone"):
+        taus: Taus | None = getattr(state, name)
+        body[name] = asdict(taus) if taus else None
     body["window"] = {"rows": state.window.rows, "failing": state.window.failing}
     for name in clients:
         body[name] = dump_clients(getattr(state, name))
@@ -118,6 +124,7 @@ def load(body: dict[str, Any]) -> AnalysisState:
         baseline=tuple(body["baseline"]),
         sketch=_load_sketch(body["sketch"]),
         taus=Taus(**body["taus"]) if body["taus"] else None,
+        alone=Taus(**body["alone"]) if body.get("alone") else None,
         window=Window(
             tuple(tuple(row) for row in window["rows"]),
             tuple((s, int(k), bool(c)) for s, k, c in window["failing"]),
@@ -148,6 +155,7 @@ def _dump_metric(metric: MetricState) -> dict[str, Any]:
         "strata": [asdict(s) for s in metric.strata],
         "tested": [asdict(s) for s in metric.tested],
         "bad_at_proof": metric.bad_at_proof,
+        "proven_at_weight": metric.proven_at_weight,
     }
 
 
@@ -159,6 +167,7 @@ def _load_metric(body: dict[str, Any]) -> MetricState:
         strata=tuple(Stratum(**s) for s in body["strata"]),
         tested=tuple(Stratum(**s) for s in body["tested"]),
         bad_at_proof=body["bad_at_proof"],
+        proven_at_weight=body.get("proven_at_weight"),
     )
 
 
