@@ -133,6 +133,7 @@ def reconcilers(
         *deployments_reconcile.reconcilers(shifting, settings.deployments),
         *oncall_reconcile.reconcilers(outside.channels, settings.oncall, url),
         alerts_reconcile.reconciler(),
+        alerts_reconcile.bulk_reconciler(),
         *monitoring_reconcile.reconcilers(watched, settings.monitoring),
     ]
 

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends, Query, Request
 from staycalm.core.actor import Actor
 from staycalm.core.priority import PRIORITIES, Priority, parse_priority
 from staycalm.domains.alerts import queries, service
+from staycalm.domains.alerts.browsing.decisions import StateFilter
 from staycalm.domains.alerts.edge import AlertsEdge
 from staycalm.domains.alerts.intake.api import WEBHOOK_PATH, receive
 from staycalm.domains.alerts.muting.api import router as muting_router
-from staycalm.domains.alerts.queries import StateFilter
 from staycalm.domains.alerts.schemas import (
     Acknowledgement,
     AlertOut,

@@ -37,6 +37,16 @@ class AlertAcknowledged(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AlertHandedBack(Event):
+    """`by` has it no more: `alerts` alerts of the group that were acknowledged fire again."""
+
+    name: ClassVar[str] = "alerts.handed_back"
+
+    by: str
+    alerts: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class AlertSuppressed(Event):
     """A rule fires in the group, and `by` (a silence SIL-n or maintenance MNT-n) mutes it."""
 
@@ -112,6 +122,6 @@ class MaintenanceEnded(Event):
 
 
 ALL: tuple[type[Event], ...] = (
-    AlertRaised, AlertAcknowledged, AlertSuppressed, AlertResolved,
+    AlertRaised, AlertAcknowledged, AlertHandedBack, AlertSuppressed, AlertResolved,
     SilenceCreated, SilenceChanged, SilenceEnded, MaintenanceStarted, MaintenanceEnded,
 )  # fmt: skip

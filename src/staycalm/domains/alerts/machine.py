@@ -18,6 +18,7 @@ TABLE: Transitions = {
     ("firing", "suppress"): "suppressed",
     ("firing", "resolve"): "resolved",
     ("acknowledged", "acknowledge"): "acknowledged",
+    ("acknowledged", "hand_back"): "firing",
     ("acknowledged", "resolve"): "resolved",
     ("suppressed", "acknowledge"): "acknowledged",
     ("suppressed", "release"): "firing",

@@ -54,8 +54,22 @@ alerts = sa.Table(
     sa.Index("ix_alerts_group", "group_id"),
     sa.Index("ix_alerts_past", "service", "key", "resolved_at"),
     sa.Index("ix_alerts_resolved", "resolved_at"),
+    sa.Index("ix_alerts_service", "service", "id"),
 )
+_closed = alerts.c.dedup_key.is_(None)
+sa.Index("ix_alerts_closed", alerts.c.id, sqlite_where=_closed, postgresql_where=_closed)
 _open = alerts.c.dedup_key.isnot(None)
+# Holds every column that a facet counts, so that counting reads no row.
+sa.Index(
+    "ix_alerts_facets",
+    alerts.c.priority,
+    alerts.c.state,
+    alerts.c.service,
+    alerts.c.environment,
+    alerts.c.source,
+    sqlite_where=_open,
+    postgresql_where=_open,
+)
 sa.Index("ix_alerts_open", alerts.c.priority, alerts.c.id, sqlite_where=_open, postgresql_where=_open)
 _due = alerts.c.due_at.isnot(None)
 sa.Index("ix_alerts_due", alerts.c.due_at, sqlite_where=_due, postgresql_where=_due)

@@ -16,11 +16,12 @@ from staycalm.core.pagination import Page
 from staycalm.core.priority import PRIORITIES, Priority, parse_priority
 from staycalm.domains.accounts.public import decide
 from staycalm.domains.alerts import queries, service
+from staycalm.domains.alerts.browsing.decisions import StateFilter
 from staycalm.domains.alerts.edge import AlertsEdge
 from staycalm.domains.alerts.muting import queries as muting_queries
 from staycalm.domains.alerts.muting import service as muting
 from staycalm.domains.alerts.muting.decisions import Maintenance, Silence
-from staycalm.domains.alerts.queries import Alert, AlertGroup, StateFilter
+from staycalm.domains.alerts.rows import Alert, AlertGroup
 from staycalm.kit.database import Database, ReadTx, Tx
 from staycalm.kit.http import Db, Views, allow, view
 

@@ -14,14 +14,13 @@ from __future__ import annotations
 from staycalm.domains.alerts.muting.decisions import Maintenance, Silence
 from staycalm.domains.alerts.muting.queries import find_maintenance_of
 from staycalm.domains.alerts.queries import (
-    Alert,
-    AlertGroup,
     alerts_of_group,
     count_open,
     get_alert,
     get_group,
     list_open,
 )
+from staycalm.domains.alerts.rows import Alert, AlertGroup
 from staycalm.domains.alerts.service import acknowledge, follow_overdue_work, raise_alert, resolve_alert
 
 __all__ = [

@@ -2,87 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, Literal, cast
 
 import sqlalchemy as sa
 
-from staycalm.core.errors import Invalid, NotFound
-from staycalm.core.pagination import Page, check_limit, cut
+from staycalm.core.errors import NotFound
+from staycalm.core.pagination import Page, check_limit
 from staycalm.core.priority import PRIORITIES, Priority
-from staycalm.domains.alerts.machine import AlertState
+from staycalm.domains.alerts.browsing.decisions import AlertFilter, StateFilter
+from staycalm.domains.alerts.browsing.queries import list_matching
 from staycalm.domains.alerts.model import alert_groups, alerts
+from staycalm.domains.alerts.rows import Alert, AlertGroup, alert_of, group_of
 from staycalm.kit.database import ReadTx
 
-StateFilter = Literal["open", "firing", "acknowledged", "suppressed", "resolved", "all"]
 KEYS_AT_ONCE = 200
 GROUP_LIMIT = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """One firing condition. `dedup_key` is None exactly when it is resolved; `key` is kept for ever."""
-
-    id: str
-    group_id: str
-    dedup_key: str | None
-    key: str
-    service: str | None
-    environment: str | None
-    rule: str
-    priority: Priority
-    summary: str
-    source: str
-    labels: Mapping[str, str]
-    details: Mapping[str, Any]
-    escalates: str
-    state: AlertState
-    suppressed_by: str | None
-    acknowledged_by: str | None
-    version: int
-    flaps: int
-    opened_at: datetime
-    changed_at: datetime
-    resolved_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class AlertGroup:
-    """Alerts of one placement, handled as one. `priority` is the most urgent that is or was open in it."""
-
-    id: str
-    service: str | None
-    environment: str | None
-    priority: Priority
-    summary: str
-    is_open: bool
-    escalated_to: str | None
-    opened_at: datetime
-    resolved_at: datetime | None
-
-
-def alert_of(row: sa.Row[Any]) -> Alert:
-    """Return the alert a row holds."""
-    values = {name: getattr(row, name) for name in Alert.__dataclass_fields__}
-    values["service"], values["environment"] = row.service or None, row.environment or None
-    return Alert(**values)
-
-
-def group_of(row: sa.Row[Any]) -> AlertGroup:
-    """Return the group a row holds."""
-    return AlertGroup(
-        id=row.id,
-        service=row.service or None,
-        environment=row.environment or None,
-        priority=cast(Priority, row.priority),
-        summary=row.summary,
-        is_open=row.open_key is not None,
-        escalated_to=row.escalated_to,
-        opened_at=row.opened_at,
-        resolved_at=row.resolved_at,
-    )
 
 
 def find_alert(tx: ReadTx, id: str) -> Alert | None:
@@ -173,32 +108,13 @@ def list_alerts(
     cursor: str | None = None,
 ) -> Page[Alert]:
     """Return a page: open alerts by urgency, then the newest first; with resolved ones, the newest first."""
-    by_urgency = state not in ("resolved", "all")
-    statement = sa.select(alerts).where(alerts.c.priority.in_(list(priorities)))
-    if state == "open":
-        statement = statement.where(alerts.c.dedup_key.isnot(None))
-    elif state != "all":
-        statement = statement.where(alerts.c.state == state)
-    if by_urgency and state != "open":
-        statement = statement.where(alerts.c.dedup_key.isnot(None))
-    if service is not None:
-        statement = statement.where(alerts.c.service == service)
-    if environment is not None:
-        statement = statement.where(alerts.c.environment == environment)
-    if cursor is not None:
-        statement = statement.where(_after(cursor, by_urgency))
-    order = [alerts.c.priority, alerts.c.id.desc()] if by_urgency else [alerts.c.id.desc()]
-    rows = tx.rows(statement.order_by(*order).limit(check_limit(limit) + 1))
-    return cut([alert_of(row) for row in rows], limit, lambda a: f"{a.priority}.{a.id}" if by_urgency else a.id)
-
-
-def _after(cursor: str, by_urgency: bool) -> sa.ColumnElement[bool]:
-    if not by_urgency:
-        return alerts.c.id < cursor
-    priority, dot, id = cursor.partition(".")
-    if not dot or priority not in PRIORITIES:
-        raise Invalid("bad-cursor", "the cursor is not one of this list", next_step="Start again without it.")
-    return sa.or_(alerts.c.priority > priority, sa.and_(alerts.c.priority == priority, alerts.c.id < id))
+    wanted = AlertFilter(
+        state=state,
+        priorities=tuple(p for p in PRIORITIES if p in priorities),
+        service=service or "",
+        environment=environment or "",
+    )
+    return list_matching(tx, wanted, limit=check_limit(limit), cursor=cursor)
 
 
 def list_open(tx: ReadTx, *, priority: Priority | None = None, limit: int = 50) -> tuple[Alert, ...]:

@@ -12,7 +12,7 @@ from staycalm.core.errors import Invalid
 from staycalm.core.pagination import Page
 from staycalm.core.priority import Priority
 from staycalm.domains.alerts.muting.decisions import Maintenance, Silence
-from staycalm.domains.alerts.queries import Alert, AlertGroup
+from staycalm.domains.alerts.rows import Alert, AlertGroup
 
 Text = Annotated[str, StringConstraints(max_length=500)]
 Name = Annotated[str, StringConstraints(max_length=63)]

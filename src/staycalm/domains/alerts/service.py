@@ -20,7 +20,7 @@ from staycalm.domains.alerts.machine import TABLE, sources_of
 from staycalm.domains.alerts.model import alerts
 from staycalm.domains.alerts.muting.decisions import find_mute, muting_labels
 from staycalm.domains.alerts.muting.queries import list_mutes
-from staycalm.domains.alerts.queries import Alert
+from staycalm.domains.alerts.rows import Alert
 from staycalm.domains.alerts.settings import AlertsSettings
 from staycalm.domains.monitoring import public as monitoring
 from staycalm.domains.oncall import public as oncall

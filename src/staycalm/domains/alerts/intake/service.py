@@ -18,7 +18,7 @@ from staycalm.domains.alerts.machine import TABLE, AlertState
 from staycalm.domains.alerts.model import alerts
 from staycalm.domains.alerts.muting.decisions import Mute, find_mute, muting_labels
 from staycalm.domains.alerts.muting.queries import list_mutes
-from staycalm.domains.alerts.queries import Alert
+from staycalm.domains.alerts.rows import Alert
 from staycalm.domains.alerts.settings import AlertsSettings
 from staycalm.kit.database import Tx
 from staycalm.kit.database.tables import Utc

@@ -134,6 +134,7 @@ _SENTENCES: dict[str, Sentence | None] = {
     "deployments.candidate_removed": lambda e: f"Candidate of {e.subject} removed{_because(e.body.get('why'))}",
     "alerts.raised": lambda e: f"Alert triggered ({e.body.get('priority')}){_because(e.body.get('summary'))}",
     "alerts.acknowledged": lambda e: f"Alert acknowledged by {e.body.get('by')}",
+    "alerts.handed_back": lambda e: f"Alert handed back by {e.body.get('by')}: it fires again",
     "alerts.suppressed": lambda e: f"Alert muted by {e.body.get('by')}{_because(e.body.get('summary'))}",
     "alerts.resolved": lambda e: f"Alert {e.body.get('rule')} resolved{_because(e.body.get('reason'))}",
     "oncall.escalation_started": lambda e: f"Escalation started (policy {e.body.get('policy')})",
