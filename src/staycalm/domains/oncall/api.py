@@ -14,11 +14,9 @@ from staycalm.domains.oncall.contacts import queries as contact_queries
 from staycalm.domains.oncall.contacts import service as contacts
 from staycalm.domains.oncall.escalations import queries as escalation_queries
 from staycalm.domains.oncall.escalations import service as escalations
-from staycalm.domains.oncall.feeds import api as feeds_api
 from staycalm.domains.oncall.notifications import queries as notification_queries
 from staycalm.domains.oncall.notifications import service as notifications
 from staycalm.domains.oncall.policies import queries as policy_queries
-from staycalm.domains.oncall.schedules import api as schedules_api
 from staycalm.domains.oncall.schedules import queries as schedule_queries
 from staycalm.domains.oncall.schedules import service as schedules
 from staycalm.domains.oncall.schemas import (
@@ -50,8 +48,6 @@ from staycalm.domains.oncall.schemas import (
 from staycalm.kit.http import Db, allow
 
 router = APIRouter(prefix="/api/v1/oncall", tags=["oncall"])
-router.include_router(feeds_api.router)
-router.include_router(schedules_api.router)
 Reader = Annotated[Actor, allow("oncall", "read")]
 Responder = Annotated[Actor, allow("oncall", "write")]
 Configurer = Annotated[Actor, allow("config", "write")]
@@ -83,9 +79,12 @@ async def get_calendar(
     weeks: Annotated[int, Query(ge=1, le=52)] = 4,
     start: AwareDatetime | None = None,
 ) -> CalendarOut:
-    """Return the final schedule for some weeks from `start` (default now), and the overrides behind it."""
-    stored, found = await db.read(schedule_queries.calendar_of, name, start=start, days=weeks * 7)
-    return CalendarOut(schedule=name, time_zone=stored.schedule.time_zone, turns=[turn_out(each) for each in found])
+    """Return the final schedule for some weeks from `start` (default now)."""
+    stored = await db.read(schedule_queries.get_schedule, name)
+    turns = await db.read(schedule_queries.calendar, name, start=start, days=weeks * 7)
+    return CalendarOut(
+        schedule=name, time_zone=stored.schedule.time_zone, turns=[turn_out(turn) for turn in turns]
+    )
 
 
 @router.get("/schedules/{name}/overrides")
@@ -156,18 +155,6 @@ async def remove_contact_method(request: Request, db: Db, who: Responder, id: st
     _check_own(request, (await db.read(contact_queries.get_method, id)).person)
     await db.write(contacts.remove_method, who, id)
     return Response(status_code=204)
-
-
-@router.post("/contact-methods/{id}/move")
-async def move_contact_method(
-    request: Request, db: Db, who: Responder, id: str, places: Annotated[int, Query(ge=-10, le=10)]
-) -> ContactMethodPage:
-    """The method is tried so many places later, or sooner when negative. One's own, else people:write."""
-    person = (await db.read(contact_queries.get_method, id)).person
-    _check_own(request, person)
-    await db.write(contacts.move_method, who, id, places=places)
-    found = await db.read(contact_queries.methods_of, person)
-    return ContactMethodPage(items=[contact_method_out(each, is_own=who.id == person) for each in found])
 
 
 @router.post("/contact-methods/{id}/move")
