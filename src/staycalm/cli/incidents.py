@@ -1,9 +1,7 @@
-"""`sc ops incident`, `incidents`, `incident-report`, `mitigate`, `resolve`."""
+"""`sc ops incident`, `incidents`, `mitigate`, `resolve`."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -62,29 +60,6 @@ def incidents(api: Api, as_json: bool, only_open: bool, severity: str | None, li
     ]
     headings = ["id", "priority", "state", "service", "declared", "title"]
     output.table(headings, rows, empty="No incidents. Stay calm.", tones=(1, 2), spare=(3, 4))
-
-
-@command(example="sc ops incident-report --id=INC-123 --format=pdf --output=report.pdf")
-@click.option("--id", "name", required=True, metavar="INC-n", help="Which incident.")
-@click.option(
-    "--format", "form", type=click.Choice(["markdown", "html", "pdf"]), default="markdown", show_default=True
-)
-@click.option(
-    "--document", type=click.Choice(["post-mortem", "root-cause"]), default="post-mortem", show_default=True
-)
-@click.option("--output", "to", type=click.Path(path_type=Path), help="Write it to this file.")
-def incident_report(api: Api, as_json: bool, name: str, form: str, document: str, to: Path | None) -> int:
-    """Print the incident report: the post-mortem's draft, filled from the event log."""
-    wanted = "json" if as_json else form
-    content = api.get_bytes(f"{BASE}/{segment(name)}/report", format=wanted, document=document)
-    if to is not None:
-        to.write_bytes(content)
-        click.echo(f"Wrote {to} ({len(content)} bytes).")
-        return exits.OK
-    if form == "pdf" and not as_json and sys.stdout.isatty():
-        raise click.UsageError("A PDF does not go on a terminal; add --output=report.pdf.")
-    click.echo(content, nl=form != "pdf")
-    return exits.OK
 
 
 @command(example='sc ops mitigate INC-3 --how="rolled back to v2"')

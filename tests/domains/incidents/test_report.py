@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import re
 from datetime import timedelta
-from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
@@ -18,12 +17,12 @@ from staycalm.domains.incidents.report.document import (
     Section,
     escape,
     to_data,
-    to_html,
     to_markdown,
 )
 from staycalm.domains.incidents.report.draft import post_mortem, root_cause_analysis
 from staycalm.domains.incidents.report.facts import Facts, gather
 from staycalm.domains.incidents.report.figures import find_pages
+from staycalm.domains.incidents.report.page import to_html
 from staycalm.domains.oncall import events as oncall
 from tests.domains.incidents.stories import BOB, START, Log, a_bad_release, about, rolled_back
 
@@ -39,6 +38,16 @@ def section(markdown: str, heading: str) -> list[str]:
     return [line for line in body.splitlines() if line]
 
 
+def headings(markdown: str) -> list[str]:
+    return [line for line in markdown.splitlines() if line.startswith("## ")]
+
+
+def table(markdown: str, heading: str) -> dict[str, list[str]]:
+    """Return the cells of the section's first table by their row's first cell."""
+    rows = [line[2:-2].split(" | ") for line in section(markdown, heading) if line.startswith("| ")]
+    return {cells[0]: cells[1:] for cells in rows[2:]}
+
+
 def the_night() -> Facts:
     return gather(about(), a_bad_release().entries)
 
@@ -46,7 +55,7 @@ def the_night() -> Facts:
 def test_the_title_and_headings_are_the_sops_in_its_order() -> None:
     markdown = to_markdown(post_mortem(the_night()))
     assert markdown.startswith("# Incident Post-Mortem: shop rolled back\n")
-    assert [line for line in markdown.splitlines() if line.startswith("#")][1:] == HEADINGS
+    assert headings(markdown) == HEADINGS
 
 
 def test_the_timeline_has_the_sops_form() -> None:
@@ -56,17 +65,21 @@ def test_the_timeline_has_the_sops_form() -> None:
 
 
 def test_the_impact_is_measured() -> None:
-    assert section(to_markdown(post_mortem(the_night())), "Impact") == [
+    markdown = to_markdown(post_mortem(the_night()))
+    assert section(markdown, "Impact")[:4] == [
         "- Duration: 41.8s",
         "- Users affected: unknown",
         "- Requests failed: 42",
         "- Revenue impact: unknown",
-        "- Time to detect: 41s (MTTD target: under 5m)",
-        "- Time to first page: 1.8s",
-        "- Time to acknowledge: 6m (target: under 15m)",
-        "- Time to recover: 41.8s (MTTR target for P0: under 1h)",
-        "- Rollback: 800ms (target: under 5s)",
     ]
+    assert table(markdown, "Impact") == {
+        "Detection (MTTD), from the first impact": ["41s", "under 5m", "met"],
+        "First page, from detection": ["1.8s", "none", ""],
+        "Acknowledgement, from the first page": ["6m", "under 15m", "met"],
+        "Mitigation, from detection": ["800ms", "none", ""],
+        "Recovery (MTTR), from the first impact": ["41.8s", "under 1h", "met"],
+        "Rollback, from the decision": ["800ms", "under 5s", "met"],
+    }
 
 
 def test_what_was_not_measured_is_unknown_and_never_nought() -> None:
@@ -78,7 +91,7 @@ def test_what_was_not_measured_is_unknown_and_never_nought() -> None:
         resolved_at=None, service=None, environment=None,
     )  # fmt: skip
     markdown = to_markdown(post_mortem(gather(bare, log.entries)))
-    assert [line for line in markdown.splitlines() if line.startswith("#")][1:] == HEADINGS
+    assert headings(markdown) == HEADINGS
     assert section(markdown, "Impact")[:4] == [
         "- Duration: unknown, users may still be affected",
         "- Users affected: unknown",
@@ -94,8 +107,9 @@ def test_a_rollback_that_nothing_measured_reports_unknown_requests() -> None:
     log.add(60, rolled_back(failed_requests=None, detected_after_s=None, rollback_took_s=None, evidence={}))
     markdown = to_markdown(post_mortem(gather(about(impact_started_at=None), log.entries)))
     assert "- Requests failed: unknown" in markdown
-    assert "- Time to detect: unknown" in markdown
-    assert "- Rollback: unknown" in markdown
+    measured = table(markdown, "Impact")
+    assert measured["Detection (MTTD), from the first impact"] == ["unknown", "under 5m", "unknown"]
+    assert measured["Rollback, from the decision"] == ["unknown", "under 5s", "unknown"]
 
 
 def test_nought_failed_requests_is_a_measurement() -> None:
@@ -138,9 +152,8 @@ def test_action_items_have_room_for_owner_and_date() -> None:
 
 def test_a_p2_has_a_short_analysis() -> None:
     markdown = to_markdown(root_cause_analysis(gather(about(priority="P2"), a_bad_release().entries)))
-    assert [line for line in markdown.splitlines() if line.startswith("#")] == [
-        "# Root-Cause Analysis: shop rolled back", "## Cause", "## Why It Was Not Caught Earlier", "## Action",
-    ]  # fmt: skip
+    assert markdown.startswith("# Root-Cause Analysis: shop rolled back\n")
+    assert headings(markdown) == ["## Cause", "## Why It Was Not Caught Earlier", "## Action"]
 
 
 def test_nobody_paged_and_empty_steps_are_said() -> None:
@@ -172,7 +185,7 @@ HOSTILE = "# <script>alert(1)</script> *bold* [x](javascript:y) `code` | a_b _i_
 def test_hostile_titles_are_titles_in_every_form() -> None:
     document = post_mortem(gather(about(title=HOSTILE), a_bad_release().entries))
     markdown = to_markdown(document)
-    assert len([line for line in markdown.splitlines() if line.startswith("#")]) == 9
+    assert headings(markdown) == HEADINGS
     page = to_html(document)
     assert "<script" not in page and html.escape("<script>") in page
     assert to_data(document)["title"] == "Incident Post-Mortem: " + HOSTILE
@@ -196,23 +209,9 @@ def test_markdown_is_escaped_where_it_would_mean_something_and_nowhere_else(text
 
 @given(st.text(max_size=100))
 def test_any_text_stays_on_its_line_in_markdown(text: str) -> None:
-    document = Document(text, (Section(text, (Block("bullets", (text, text)), Block("checks", (text,)))),))
+    blocks = (Block("bullets", (text, text)), Block("checks", (text,)), Block("table", rows=((text,), (text,))))
+    document = Document(text, (Section(text, blocks),))
     markdown = to_markdown(document)
     assert len([line for line in markdown.splitlines() if line.startswith("#")]) == 2
     assert len([line for line in markdown.splitlines() if line.startswith("- ")]) == 3
-
-
-class _Tags(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: set[str] = set()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-
-
-@given(st.text(max_size=100))
-def test_no_text_becomes_a_tag_in_html(text: str) -> None:
-    parser = _Tags()
-    parser.feed(to_html(Document(text, (Section(text, (Block("paragraph", (text,)), Block("prompt", (text,)))),))))
-    assert parser.tags <= {"html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "em", "ul", "li"}
+    assert len([line for line in markdown.splitlines() if line.startswith("| ")]) == 3

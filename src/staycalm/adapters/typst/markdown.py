@@ -1,7 +1,7 @@
 """The part of Markdown that our documents use, as plain data. Pure.
 
-Headings, paragraphs, bullet, numbered and check-lists (nested), tables, fenced code, quotes, rules. Anything
-else, HTML included, is text.
+Headings, paragraphs, bullet, numbered and check-lists (nested), tables, fenced code, quotes, rules, and pictures
+that the caller hands over. Anything else, HTML included, is text.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ _FENCE = re.compile(r"(`{3,}|~{3,})[ \t]*([^`\s]*)[^`]*\Z")
 _RULE = re.compile(r"[ \t]*(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})\Z")
 _ITEM = re.compile(r"( *)([-*+]|\d{1,9}[.)])( +|\Z)")
 _CHECK = re.compile(r"\[([ xX])\] +")
+_PICTURE = re.compile(r"!\[((?:\\.|[^\[\]\\])*)\]\(picture:([a-z0-9-]{1,40})\)\Z")
 _CELL_END = re.compile(r"(?<!\\)\|")
 _DIVIDER = re.compile(r"\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*\Z")
 
@@ -48,6 +49,9 @@ def _block(lines: list[str], at: int, depth: int) -> tuple[Block, int]:
         return _code(lines, at, fence[1], fence[2])
     if _RULE.match(line):
         return {"kind": "rule"}, at + 1
+    if depth == 0 and (picture := _PICTURE.match(line)) is not None:
+        words = "".join(run.get("text", "") for run in parse_inline(picture[1], may_link=False))
+        return {"kind": "picture", "name": picture[2], "text": words}, at + 1
     if depth < DEPTH_LIMIT:
         if line.startswith(">"):
             return _quote(lines, at, depth)

@@ -5,13 +5,16 @@
     live(tx, placement) -> LiveRevision | None     list_live(tx, *, environment, limit) -> tuple[LiveRevision, ...]
     list_meant_to_run(tx, placement) -> tuple[(Revision, is_stable), ...]
     list_revisions(tx, placement, *, limit) -> tuple[Revision, ...]
+    thinned_history(tx, id) -> tuple[Moment, ...]    some 240 seconds of a rollout, evenly spread
     roll_back(tx, actor, name, *, reason, settings) -> Deployment
 `get_` raises NotFound. A name is DEP-n or a unique prefix of digest or commit.
 """
 
 from __future__ import annotations
 
+from staycalm.domains.deployments.picture.queries import thinned_history
 from staycalm.domains.deployments.queries import (
+    Moment,
     find_deployment,
     get_deployment,
     list_deployments,
@@ -26,6 +29,7 @@ from staycalm.domains.deployments.service import roll_back
 __all__ = [
     "Deployment",
     "LiveRevision",
+    "Moment",
     "Revision",
     "find_deployment",
     "get_deployment",
@@ -35,4 +39,5 @@ __all__ = [
     "list_revisions",
     "live",
     "roll_back",
+    "thinned_history",
 ]

@@ -12,8 +12,11 @@ from staycalm.core.priority import parse_priority
 from staycalm.domains.incidents import queries, service
 from staycalm.domains.incidents.causes.service import declare
 from staycalm.domains.incidents.edge import Edge
-from staycalm.domains.incidents.report.document import Document, to_data, to_html, to_markdown
+from staycalm.domains.incidents.report.customer import post_incident_summary
+from staycalm.domains.incidents.report.document import Document, to_data, to_markdown, to_printed
 from staycalm.domains.incidents.report.draft import post_mortem, root_cause_analysis
+from staycalm.domains.incidents.report.page import POLICY, to_html
+from staycalm.domains.incidents.report.reading import read_report
 from staycalm.domains.incidents.schemas import (
     DeclaredOut,
     IncidentDetail,
@@ -169,20 +172,29 @@ async def get_report(
     name: str,
     format: Literal["markdown", "html", "pdf", "json"] = "markdown",
     document: Literal["post-mortem", "root-cause"] = "post-mortem",
+    audience: Literal["internal", "customer"] = "internal",
 ) -> Response:
-    """Return the incident report, which is the post-mortem's draft in the SOP's format, or the short analysis."""
-    facts = await db.read(queries.facts, name)
-    written = DOCUMENTS[document](facts)
-    if format == "pdf":
-        printed = await edge.printer.to_pdf(title=written.title, markdown=to_markdown(written))
-        headers = {"Content-Disposition": f'inline; filename="{facts.about.id}-{document}.pdf"'}
-        return Response(printed, media_type="application/pdf", headers=headers)
-    return _written(written, format)
+    """Return the incident report, which is the post-mortem's draft in the SOP's format, or the short analysis.
+
+    For customers it is the post-incident summary (SOP §5.2), without any internal name.
+    """
+    facts, around = await db.read(read_report, name)
+    write = post_incident_summary if audience == "customer" else DOCUMENTS[document]
+    written = write(facts, around)
+    if format != "pdf":
+        return _written(written, format)
+    markdown, drawings = to_printed(written)
+    printed = await edge.printer.to_pdf(
+        title=written.title, markdown=markdown, cover=written.cover, pictures=drawings
+    )
+    kind = "summary" if audience == "customer" else document
+    headers = {"Content-Disposition": f'inline; filename="{facts.about.id}-{kind}.pdf"'}
+    return Response(printed, media_type="application/pdf", headers=headers)
 
 
 def _written(document: Document, format: str) -> Response:
     if format == "json":
         return JSONResponse(to_data(document))
     if format == "html":
-        return Response(to_html(document), media_type="text/html")
+        return Response(to_html(document), media_type="text/html", headers={"Content-Security-Policy": POLICY})
     return Response(to_markdown(document), media_type="text/markdown")

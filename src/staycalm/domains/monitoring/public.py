@@ -1,6 +1,7 @@
 """What other domains may call. `tx` first.
 
 golden_signals(tx, placement, *, window_s=60, slot=None) -> Signals | None    None: nothing measured in the window
+signals_between(tx, placement, since, until) -> tuple[Signals, ...]    from the one-minute rows
 is_firing(tx, rule, service, environment) -> bool
 find_latest(tx) -> HealthReport | None
 Outside, RunningRevision, Deployed: what wiring fills in
@@ -16,6 +17,7 @@ from staycalm.domains.monitoring.reporting.decisions import HealthReport
 from staycalm.domains.monitoring.reporting.queries import find_latest
 from staycalm.domains.monitoring.rules import Rule
 from staycalm.domains.monitoring.sampling import queries as sampling
+from staycalm.domains.monitoring.sampling.past import signals_between
 from staycalm.domains.monitoring.signals import Signals
 from staycalm.kit.database import ReadTx
 from staycalm.ports.probes import Finding
@@ -31,6 +33,7 @@ __all__ = [
     "find_latest",
     "golden_signals",
     "is_firing",
+    "signals_between",
 ]
 
 

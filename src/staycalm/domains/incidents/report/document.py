@@ -1,4 +1,4 @@
-"""A report as headings and plain text, and its forms as Markdown, HTML and data. Pure.
+"""A report as headings and plain text, and its forms as Markdown and data. Pure.
 
 Texts in a document are plain: each form escapes them its own way, so that nothing that a person or another
 system wrote becomes markup.
@@ -6,21 +6,36 @@ system wrote becomes markup.
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-BlockKind = Literal["paragraph", "bullets", "checks", "prompt"]
+from staycalm.domains.incidents.report.chart import Chart, alternative, to_svg, written
+from staycalm.ports.reports import Cover
+
+BlockKind = Literal["paragraph", "bullets", "checks", "prompt", "heading", "table", "charts"]
+MOST_ROWS = 16
+# The only proportional font that the PDF printer always has.
+PRINTED_FONT = "Libertinus Serif"
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A paragraph has one text. A prompt is what a person has yet to write; it stands in [brackets]."""
+    """A paragraph has one text. A prompt is what a person has yet to write; it stands in [brackets].
+
+    A table's first row is its head. `charts` share one time axis: they are pictures, or one table where there
+    are none.
+    """
 
     kind: BlockKind
-    texts: tuple[str, ...]
+    texts: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    charts: tuple[Chart, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.texts or self.rows or self.charts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +52,7 @@ class Document:
 
     title: str
     sections: tuple[Section, ...]
+    cover: Cover | None = None
 
 
 def paragraph(text: str) -> Block:
@@ -59,6 +75,11 @@ def prompt(text: str) -> Block:
     return Block("prompt", (text,))
 
 
+def pictures(heading: str, charts: Sequence[Chart]) -> tuple[Block, ...]:
+    """Return the drawings under their own small heading; nothing where there are none."""
+    return (Block("heading", (heading,)), Block("charts", charts=tuple(charts))) if charts else ()
+
+
 _MARKS = re.compile(r"[\\`*<>\[\]|~]|(?<![^\W_])_|_(?![^\W_])")
 _BLOCK_START = re.compile(r"(?:#{1,6}|[-+=>]|\d{1,9}[.)])(?=\s|\Z)|-{3,}|={3,}")
 
@@ -74,52 +95,111 @@ def escape(text: str) -> str:
 
 
 def to_markdown(document: Document) -> str:
-    """Return the document as Markdown, ending in one line break."""
+    """Return the document as Markdown, ending in one line break. Drawings are tables of their figures."""
     parts = [f"# {escape(document.title)}"]
+    if document.cover is not None:
+        told = [f"{name}: {value}" for name, value in document.cover.facts]
+        parts.append(escape(" · ".join([*([document.cover.owner] if document.cover.owner else []), *told])))
+    parts += _sections(document, is_printed=False)
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def to_printed(document: Document) -> tuple[str, dict[str, str]]:
+    """Return the document for the printer: Markdown without what its title page says, and the drawings by name."""
+    parts = [] if document.cover is not None else [f"# {escape(document.title)}"]
+    parts += _sections(document, is_printed=True)
+    found = {
+        chart.name: to_svg(chart, font=PRINTED_FONT)
+        for section in document.sections
+        for block in section.blocks
+        for chart in block.charts
+    }
+    return "\n\n".join(parts) + "\n", found
+
+
+def _sections(document: Document, *, is_printed: bool) -> list[str]:
+    parts = []
     for section in document.sections:
         parts.append(f"## {escape(section.heading)}")
-        parts.extend(_markdown(block) for block in section.blocks if block.texts)
-    return "\n\n".join(parts) + "\n"
+        parts.extend(_markdown(block, is_printed) for block in section.blocks if not block.is_empty)
+    return parts
 
 
-def _markdown(block: Block) -> str:
+def _markdown(block: Block, is_printed: bool) -> str:
+    if block.kind == "charts":
+        if is_printed:
+            return "\n\n".join(f"![{escape(alternative(c))}](picture:{c.name})" for c in block.charts)
+        return _table(figures_table(block.charts))
+    if block.kind == "table":
+        return _table(block.rows)
     if block.kind == "prompt":
-        return "\n\n".join(f"[{escape(text)}]" for text in block.texts)
+        form = r"*\[{}\]*" if is_printed else "[{}]"
+        return "\n\n".join(form.format(escape(text)) for text in block.texts)
+    if block.kind == "heading":
+        return "\n\n".join(f"### {escape(text)}" for text in block.texts)
     lead = {"paragraph": "", "bullets": "- ", "checks": "- [ ] "}[block.kind]
     return ("\n\n" if block.kind == "paragraph" else "\n").join(lead + escape(text) for text in block.texts)
 
 
-def to_html(document: Document) -> str:
-    """Return a whole page without scripts or outside references."""
-    title = html.escape(document.title)
-    parts = [f"<h1>{title}</h1>"]
-    for section in document.sections:
-        parts.append(f"<h2>{html.escape(section.heading)}</h2>")
-        parts.extend(_html(block) for block in section.blocks if block.texts)
-    style = "body{font-family:sans-serif;line-height:1.5;max-width:48rem;margin:2rem auto;padding:0 1rem}"
-    body = "\n".join(parts)
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{style}</style></head><body>\n{body}\n</body></html>\n"
-    )
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    head, *rest = rows
+    lines = [head, ["---"] * len(head), *rest]
+    written_lines = [[cell if cell == "---" else escape(cell) for cell in line] for line in lines]
+    return "\n".join("| " + " | ".join(line) + " |" for line in written_lines)
 
 
-def _html(block: Block) -> str:
-    texts = [html.escape(text) for text in block.texts]
-    if block.kind == "paragraph":
-        return "\n".join(f"<p>{text}</p>" for text in texts)
-    if block.kind == "prompt":
-        return "\n".join(f"<p><em>[{text}]</em></p>" for text in texts)
-    box = '<input type="checkbox" disabled> ' if block.kind == "checks" else ""
-    return "<ul>\n" + "\n".join(f"<li>{box}{text}</li>" for text in texts) + "\n</ul>"
+def figures_table(charts: Sequence[Chart]) -> tuple[tuple[str, ...], ...]:
+    """Return the drawings as one table of some 16 times, among them the worst and those that are marked."""
+    first = charts[0]
+    times = [at for at, _ in first.series[0].points]
+    happened: dict[int, list[str]] = {}
+    for mark in first.marks:
+        place = next((n for n, at in enumerate(times) if at >= mark.at), len(times) - 1)
+        happened.setdefault(place, []).append(mark.text)
+    worst = max(range(len(times)), key=lambda n: (first.series[0].points[n][1] or 0.0, -n))
+    every = max(1, len(times) // MOST_ROWS)
+    kept = [n for n in range(len(times)) if n % every == 0 or n in happened or n == worst]
+    form = "%H:%M:%S" if len(times) > 1 and (times[1] - times[0]).total_seconds() < 60 else "%H:%M"
+    lines = [(chart, series) for chart in charts for series in chart.series]
+    head = ("UTC", *(c.title if len(c.series) == 1 else f"{c.title}: {s.name}" for c, s in lines), "What happened")
+    rows = [
+        (
+            times[n].strftime(form),
+            *(written(s.points[n][1] if n < len(s.points) else None, c.unit) for c, s in lines),
+            ", ".join(happened.get(n, ())),
+        )
+        for n in kept
+    ]
+    return (head, *rows)
 
 
 def to_data(document: Document) -> dict[str, Any]:
-    """Return the document as JSON values."""
+    """Return the document as JSON values; a drawing is its figures, with times in ISO 8601."""
     return {
         "title": document.title,
+        "facts": dict(document.cover.facts) if document.cover is not None else {},
         "sections": [
-            {"heading": s.heading, "blocks": [{"kind": b.kind, "texts": list(b.texts)} for b in s.blocks]}
-            for s in document.sections
+            {"heading": s.heading, "blocks": [_block_data(b) for b in s.blocks]} for s in document.sections
         ],
     }
+
+
+def _block_data(block: Block) -> dict[str, Any]:
+    data: dict[str, Any] = {"kind": block.kind, "texts": list(block.texts)}
+    if block.rows:
+        data["rows"] = [list(row) for row in block.rows]
+    if block.charts:
+        data["charts"] = [
+            {
+                "name": chart.name,
+                "title": chart.title,
+                "unit": chart.unit,
+                "marks": [{"at": m.at.isoformat(), "text": m.text} for m in chart.marks],
+                "series": [
+                    {"name": s.name, "points": [[at.isoformat(), value] for at, value in s.points]}
+                    for s in chart.series
+                ],
+            }
+            for chart in block.charts
+        ]
+    return data

@@ -16,6 +16,7 @@ from staycalm.domains.incidents.report.document import (
     bullets,
     checks,
     paragraph,
+    pictures,
     prompt,
 )
 from staycalm.domains.incidents.report.facts import Facts
@@ -26,42 +27,100 @@ from staycalm.domains.incidents.report.figures import (
     ROLLBACK_TARGET_S,
     said,
 )
+from staycalm.domains.incidents.report.surroundings import NOTHING, Surroundings, charts, rollout_charts
 from staycalm.domains.incidents.timeline.decisions import lines
-from staycalm.domains.incidents.timeline.words import people
+from staycalm.domains.incidents.timeline.words import ROLE_NAMES, people
+from staycalm.ports.reports import Cover
 
 UNKNOWN = "unknown"
 EVIDENCE_LIMIT = 8
 
 
-def post_mortem(facts: Facts) -> Document:
+def post_mortem(facts: Facts, around: Surroundings = NOTHING) -> Document:
     """Return the incident report, which is the post-mortem's draft."""
+    rollout = facts.rollback.deployment if facts.rollback is not None else ""
     return Document(
         f"Incident Post-Mortem: {facts.about.title}",
         (
             Section("Summary", (paragraph(summary(facts)),)),
             Section("Timeline", (bullets(lines(facts.timeline)),)),
-            Section("Root Cause", root_cause(facts)),
-            Section("Impact", (bullets(impact(facts)),)),
+            Section(
+                "Root Cause",
+                (
+                    *root_cause(facts, around),
+                    *pictures(f"The rollout {rollout}, second by second", rollout_charts(facts, around)),
+                ),
+            ),
+            Section(
+                "Impact",
+                (
+                    bullets(impact(facts)),
+                    Block("heading", ("Measured times and their targets",)),
+                    Block("table", rows=measured(facts)),
+                    *pictures("Signals around the incident", charts(facts, around)),
+                ),
+            ),
             Section("What Went Well", _list(went_well(facts), "What else went well")),
             Section("What Went Wrong", _list(went_wrong(facts), "What else went wrong, in systems and processes")),
             Section("Action Items", (checks(action_items(facts)),)),
             Section("Lessons Learned", (prompt("Key takeaways"),)),
         ),
+        cover("Incident Post-Mortem", facts, around),
     )
 
 
-def root_cause_analysis(facts: Facts) -> Document:
+def root_cause_analysis(facts: Facts, around: Surroundings = NOTHING) -> Document:
     """Return the short form: cause, why it was not caught earlier, action."""
     return Document(
         f"Root-Cause Analysis: {facts.about.title}",
         (
-            Section("Cause", root_cause(facts)),
+            Section("Cause", root_cause(facts, around)),
             Section(
                 "Why It Was Not Caught Earlier", (*_passed_before(facts), prompt("Which check let it through"))
             ),
             Section("Action", (checks(action_items(facts)),)),
         ),
+        cover("Root-Cause Analysis", facts, around),
     )
+
+
+def cover(kind: str, facts: Facts, around: Surroundings) -> Cover:
+    """Return the title page: what it is about, who led it, and the four figures people ask for first."""
+    about, figures = facts.about, facts.figures
+    held = {each.role: each.person for each in facts.roles}
+    where = f"{about.service} in {about.environment}" if about.service and about.environment else about.service
+    told = [
+        ("Incident", about.id),
+        ("Priority", about.priority),
+        ("Service", where or ""),
+        ("State", about.state),
+        ("Began", _moment(about.impact_started_at or about.detected_at or about.declared_at)),
+        ("Ended", _moment(about.resolved_at) if about.resolved_at is not None and not about.is_open else ""),
+        *((ROLE_NAMES.get(role, role), held[role]) for role in ROLE_NAMES if role in held),
+    ]
+    if facts.post_mortem is not None:
+        told.append(("Due", _moment(facts.post_mortem.due_at)))
+    return Cover(
+        kind=kind,
+        title=about.title,
+        owner=around.organisation,
+        facts=tuple((name, value) for name, value in told if value),
+        figures=(
+            ("Duration", said(figures.duration_s), "of the impact"),
+            ("Requests failed", _count(figures.failed_requests), "answered with an error"),
+            ("Acknowledged after", said(figures.acknowledge_s), f"target {said(ACKNOWLEDGE_TARGET_S)}"),
+            ("Recovered after", said(figures.recover_s), f"target {said(RECOVER_TARGET_S)} for P0"),
+        ),
+        note="Filled from the event log; times are UTC. What stands in [brackets] is for a person to write.",
+    )
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def _count(value: int | None) -> str:
+    return UNKNOWN if value is None else f"{value:,}".replace(",", "\u202f")
 
 
 def summary(facts: Facts) -> str:
@@ -99,7 +158,8 @@ def _beginning(facts: Facts) -> str:
     rollback = facts.rollback
     if rollback is not None:
         how = "by itself" if rollback.is_automatic else "by hand"
-        why = f" because {rollback.reason.rstrip('.')}" if rollback.reason else ""
+        first = rollback.reason.partition(";")[0].rstrip(".")
+        why = f" because {first}" if first else ""
         state = "healthy" if rollback.stable_is_healthy else "not healthy"
         return f"{rollback.deployment} was rolled back {how}{why}; the stable version was {state} afterwards."
     if facts.first_alert:
@@ -107,17 +167,17 @@ def _beginning(facts: Facts) -> str:
     return f"It was declared by {facts.about.declared_by}."
 
 
-def root_cause(facts: Facts) -> tuple[Block, ...]:
-    """Return what the evidence says, and room for what it does not."""
+def root_cause(facts: Facts, around: Surroundings = NOTHING) -> tuple[Block, ...]:
+    """Return what the evidence says with every contributing cause, and room for what it does not."""
     rollback = facts.rollback
     known: list[str] = []
     if rollback is not None:
         release = rollback.release or UNKNOWN
         known.append(f"The trouble came with {release}, deployed as {rollback.deployment}.")
-        if rollback.reason:
+        told = [str(reason) for reason in rollback.evidence.get("reasons") or ()]
+        # A reason that is made of the evidence is told once.
+        if rollback.reason and not any(each in rollback.reason for each in told):
             known.append(f"Reason of the rollback: {rollback.reason}")
-        reasons = rollback.evidence.get("reasons") or ()
-        told = [str(reason) for reason in reasons if str(reason) != rollback.reason]
         known.extend(f"Evidence: {reason}" for reason in told[:EVIDENCE_LIMIT])
         if {"candidate_requests", "stable_requests"} <= rollback.evidence.keys():
             known.append(
@@ -126,26 +186,44 @@ def root_cause(facts: Facts) -> tuple[Block, ...]:
             )
     elif facts.first_alert:
         known.append(f"First sign: {facts.first_alert}")
+    if len(around.contributions) > 1:
+        known.extend(
+            f"Contributing, {each.at:%H:%M} by {each.kind}: {each.summary}" for each in around.contributions
+        )
     return (*((bullets(known),) if known else ()), prompt("What actually caused the issue"))
 
 
 def impact(facts: Facts) -> tuple[str, ...]:
-    """Return the SOP's four figures in its order, then the measured times beside the SOP's targets."""
-    figures = facts.figures
-    failed = UNKNOWN if figures.failed_requests is None else f"{figures.failed_requests}"
-    found = [
+    """Return the SOP's four figures in its order."""
+    return (
         f"Duration: {_duration(facts)}",
         f"Users affected: {UNKNOWN}",
-        f"Requests failed: {failed}",
+        f"Requests failed: {_count(facts.figures.failed_requests)}",
         f"Revenue impact: {UNKNOWN}",
-        f"Time to detect: {said(figures.detect_s)} (MTTD target: under {said(DETECT_TARGET_S)})",
-        f"Time to first page: {said(figures.page_s)}",
-        f"Time to acknowledge: {said(figures.acknowledge_s)} (target: under {said(ACKNOWLEDGE_TARGET_S)})",
-        f"Time to recover: {said(figures.recover_s)} (MTTR target for P0: under {said(RECOVER_TARGET_S)})",
+    )
+
+
+def measured(facts: Facts) -> tuple[tuple[str, ...], ...]:
+    """Return the measured times beside the SOP's targets; a target that is for P0 alone says so."""
+    figures = facts.figures
+    recover = RECOVER_TARGET_S if facts.about.priority == "P0" else None
+    lines: list[tuple[str, float | None, float | None]] = [
+        ("Detection (MTTD), from the first impact", figures.detect_s, DETECT_TARGET_S),
+        ("First page, from detection", figures.page_s, None),
+        ("Acknowledgement, from the first page", figures.acknowledge_s, ACKNOWLEDGE_TARGET_S),
+        ("Mitigation, from detection", figures.mitigate_s, None),
+        ("Recovery (MTTR), from the first impact", figures.recover_s, recover),
     ]
     if facts.rollback is not None:
-        found.append(f"Rollback: {said(figures.rollback_s)} (target: under {said(ROLLBACK_TARGET_S)})")
-    return tuple(found)
+        lines.append(("Rollback, from the decision", figures.rollback_s, ROLLBACK_TARGET_S))
+    return (("What", "Measured", "Target", "Result"), *(_line(*line) for line in lines))
+
+
+def _line(what: str, seconds: float | None, target_s: float | None) -> tuple[str, str, str, str]:
+    if target_s is None:
+        return what, said(seconds), "none", ""
+    result = UNKNOWN if seconds is None else "met" if seconds < target_s else "missed"
+    return what, said(seconds), f"under {said(target_s)}", result
 
 
 def _duration(facts: Facts) -> str:
@@ -183,7 +261,8 @@ def went_wrong(facts: Facts) -> list[str]:
     figures, rollback = facts.figures, facts.rollback
     found: list[str] = []
     if rollback is not None and rollback.failed_requests:
-        found.append(f"{rollback.failed_requests} requests failed before the rollback was in force.")
+        many = "1 request" if rollback.failed_requests == 1 else f"{rollback.failed_requests} requests"
+        found.append(f"{many} failed before the rollback was in force.")
     if rollback is not None and not rollback.stable_is_healthy:
         found.append("The stable version was not healthy after the rollback.")
     if figures.rollback_s is not None and figures.rollback_s >= ROLLBACK_TARGET_S:

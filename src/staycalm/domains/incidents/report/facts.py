@@ -73,6 +73,7 @@ class Facts:
     roles: tuple[Holder, ...] = ()
     post_mortem: PostMortem | None = None
     acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
     first_alert: str | None = None
     skipped_steps: tuple[int, ...] = ()
     failed_deliveries: int = 0
@@ -113,6 +114,7 @@ def gather(
         roles=tuple(roles),
         post_mortem=post_mortem,
         acknowledged_by=by,
+        acknowledged_at=taken.at if taken is not None else None,
         first_alert=str(alert.body.get("summary") or alert.body.get("rule")) if alert is not None else None,
         skipped_steps=tuple(int(e.body.get("step") or 0) for e in own if e.name == "oncall.step_skipped"),
         failed_deliveries=sum(e.name == "oncall.notification_failed" for e in own),

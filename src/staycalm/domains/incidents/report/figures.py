@@ -52,7 +52,8 @@ class Figures:
     """Seconds. `detect`: impact began -> known (MTTD). `page`: known -> first page delivered to somebody.
 
     `acknowledge`: first page (where the notice was enough, the notice) -> somebody has it (MTTA). `recover`:
-    impact began, or the trouble became known where that is not known -> users served again (MTTR).
+    impact began, or the trouble became known where that is not known -> users served again (MTTR). `mitigate`:
+    known -> users served again.
     `duration` is that of the impact itself.
     """
 
@@ -63,6 +64,7 @@ class Figures:
     duration_s: float | None = None
     failed_requests: int | None = None
     rollback_s: float | None = None
+    mitigate_s: float | None = None
 
 
 def said(seconds: float | None) -> str:
@@ -147,6 +149,7 @@ def measure(
         duration_s=_between(impact_started_at, impact_ended_at),
         failed_requests=rollback.failed_requests if rollback is not None else None,
         rollback_s=rollback.took_s if rollback is not None else None,
+        mitigate_s=_between(known_at, impact_ended_at),
     )
 
 
