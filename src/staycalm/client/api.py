@@ -38,11 +38,12 @@ class Unreachable(Exception):
 
 
 class Api:
-    """One server. Every call opens a connection, has a time-out, and answers with decoded JSON or bytes."""
+    """One server, for one thread. Calls share a connection, have a time-out, and answer with JSON or bytes."""
 
     def __init__(self, connection: Connection, *, timeout_s: float = TIMEOUT_S) -> None:
         self.connection = connection
         self._timeout_s = timeout_s
+        self._kept: http.client.HTTPConnection | None = None
         self._parts = urlsplit(connection.url)
         if not _is_address(connection.url):
             raise Unreachable(
@@ -115,26 +116,54 @@ class Api:
         *,
         timeout_s: float | None = None,
     ) -> Iterator[http.client.HTTPResponse]:
-        link = self._open(timeout_s or self._timeout_s)
         wanted = {k: v for k, v in query.items() if v is not None}
         target = f"{self._parts.path.rstrip('/')}{path}" + (f"?{urlencode(wanted, doseq=True)}" if wanted else "")
         sent = {"Accept": "application/json", "User-Agent": "sc", **(headers or {})}
         if self.connection.token:
             sent["Authorization"] = f"Bearer {self.connection.token}"
+        link, self._kept = self._kept, None
         try:
-            link.request(method, target, body=body, headers=sent)
-            response = link.getresponse()
+            link, response = self._ask(link, method, target, body, sent, timeout_s or self._timeout_s)
             if response.status >= 400:
                 raise ApiError(response.status, _problem(response.read(CHUNK)))
             yield response
+            if response.isclosed() and not response.will_close:
+                link, self._kept = None, link
         except (OSError, http.client.HTTPException) as error:
             raise Unreachable(
                 f"the server at {self.connection.url} (from {self.connection.origin}) does not answer: "
                 f"{_why(error)}",
-                "Is it running? `sc up` starts one here; --server or SC_SERVER names another.",
+                _what_to_do(error),
             ) from None
         finally:
+            if link is not None:
+                link.close()
+
+    def _ask(
+        self,
+        link: http.client.HTTPConnection | None,
+        method: str,
+        target: str,
+        body: Any,
+        headers: dict[str, str],
+        timeout_s: float,
+    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+        """Return the connection and the answer. One kept open may have been closed over there meanwhile."""
+        if link is not None and link.timeout == timeout_s and method in ("GET", "HEAD"):
+            try:
+                link.request(method, target, headers=headers)
+                return link, link.getresponse()
+            except (ConnectionError, http.client.HTTPException):
+                link.close()
+        elif link is not None:
             link.close()
+        fresh = self._open(timeout_s)
+        try:
+            fresh.request(method, target, body=body, headers=headers)
+            return fresh, fresh.getresponse()
+        except (OSError, http.client.HTTPException):
+            fresh.close()
+            raise
 
     def _decode(self, raw: bytes) -> Any:
         try:
@@ -147,9 +176,33 @@ class Api:
 
     def _open(self, timeout_s: float) -> http.client.HTTPConnection:
         host, port = self._parts.hostname or "", self._parts.port
-        if self._parts.scheme == "https":
+        if self._parts.scheme != "https":
+            return http.client.HTTPConnection(host, port, timeout=timeout_s)
+        if self.connection.certificate is None:
             return http.client.HTTPSConnection(host, port, timeout=timeout_s, context=ssl.create_default_context())
-        return http.client.HTTPConnection(host, port, timeout=timeout_s)
+        return _Pinned(host, port, timeout_s, self.connection.certificate)
+
+
+class _Pinned(http.client.HTTPSConnection):
+    """A connection to a server on this machine that shows exactly the certificate it announced.
+
+    Its data directory, which only its owner can write, names the certificate. That is stronger than its host
+    name, which is the public one and not 127.0.0.1.
+    """
+
+    def __init__(self, host: str, port: int | None, timeout_s: float, certificate: str) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        super().__init__(host, port, timeout=timeout_s, context=context)
+        self._certificate = certificate
+
+    def connect(self) -> None:
+        super().connect()
+        shown = ssl.DER_cert_to_PEM_cert(self.sock.getpeercert(binary_form=True) or b"")
+        if shown != self._certificate:
+            self.close()
+            raise ssl.SSLCertVerificationError("it shows another certificate than the server here announced")
 
 
 def segment(text: str) -> str:
@@ -165,7 +218,18 @@ def _is_address(url: str) -> bool:
         return False
 
 
+def _what_to_do(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            "Use the name that its certificate holds. "
+            "For a private authority, set SSL_CERT_FILE to a file with its certificate."
+        )
+    return "Is it running? `sc up` starts one here; --server or SC_SERVER names another."
+
+
 def _why(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {getattr(error, 'verify_message', '') or error.args[0]}"
     if isinstance(error, TimeoutError):
         return "no answer in time"
     return str(getattr(error, "strerror", None) or error or type(error).__name__)

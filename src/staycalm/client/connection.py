@@ -17,11 +17,15 @@ class NoServer(Exception):
 
 @dataclass(frozen=True)
 class Connection:
-    """A server's address and the token to use there. `origin` says where they were found."""
+    """A server's address and the token to use there. `origin` says where they were found.
+
+    `certificate` is the one (PEM) that a server on this machine announced; None: the usual trust.
+    """
 
     url: str
     token: str | None
     origin: str
+    certificate: str | None = None
 
     def __repr__(self) -> str:
         return f"Connection({self.url!r}, token=***, origin={self.origin!r})"
@@ -73,5 +77,6 @@ def find_connection(
             local = (folder / "cli-token").read_text(encoding="utf-8").strip()
         except OSError:
             local = None
-        return Connection(announced["url"], given or local, f"data directory {folder}")
+        pin = announced.get("certificate")
+        return Connection(announced["url"], given or local, f"data directory {folder}", pin)
     raise NoServer("no StayCalm server is known")

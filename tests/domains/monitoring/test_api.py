@@ -41,6 +41,17 @@ def test_signals_of_a_placement(world: World, server: Server, dev: dict[str, str
     assert server.client().get(f"{path}&window=7d", headers=dev).status_code == 200
 
 
+def test_signals_everywhere_are_one_answer(world: World, server: Server, dev: dict[str, str]) -> None:
+    world.started()
+    path = "/api/v1/monitoring/signals/everywhere"
+    (shop,) = server.client().get(f"{path}?window=10m", headers=dev).json()["items"]
+    assert (shop["service"], shop["environment"]) == ("shop", "production")
+    assert shop["now"]["request_rate"] == pytest.approx(20, rel=0.05)
+    assert len(shop["request_rates"]) == len(shop["error_rates"]) == len(shop["p95s_ms"]) == 120
+    assert shop["request_rates"][0] is None and shop["error_rates"][-1] == 0.0
+    assert server.client().get(f"{path}?window=1h", headers=dev).json()["code"] == "bad-window"
+
+
 @pytest.mark.parametrize(
     ("query", "status", "code"),
     [
@@ -114,6 +125,7 @@ def test_nobody_looks_without_signing_in(server: Server) -> None:
     client = server.client()
     for verb, path in (
         ("GET", "monitoring/signals?service=a&environment=b"),
+        ("GET", "monitoring/signals/everywhere"),
         ("GET", "monitoring/rules"),
         ("GET", "health-report"),
         ("POST", "health-report"),

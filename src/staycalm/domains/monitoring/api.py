@@ -24,9 +24,11 @@ from staycalm.domains.monitoring.schemas import (
     HealthReportOut,
     PlacementSignals,
     RuleList,
+    SignalsList,
     look_out,
     report_out,
     rule_out,
+    short_signals_out,
     signals_out,
 )
 from staycalm.domains.monitoring.watching.queries import watches_of
@@ -38,6 +40,7 @@ router = APIRouter(prefix="/api/v1", tags=["monitoring"])
 
 Reader = Annotated[Actor, allow("metrics", "read")]
 LOOKS_PER_S = 5
+MOST_PLACEMENTS = 40
 
 
 @router.get("/monitoring/signals")
@@ -74,6 +77,30 @@ def _signals(tx: ReadTx, placement: Placement, window_s: float) -> PlacementSign
         points=[signals_out(point) for point in sampling.points(tx, placement, window_s)],
         looks=[look_out(watch) for watch in watches_of(tx, placement, "probe", "instances", "integrity")],
     )
+
+
+@router.get("/monitoring/signals/everywhere")
+async def list_signals(
+    db: Db,
+    who: Reader,
+    window: Annotated[str, Query(max_length=20, description="Such as 5m; at most 15m.")] = "5m",
+) -> SignalsList:
+    """Return the golden signals of the first forty placements: the last minute, and points over the window."""
+    window_s = parse_duration(window)
+    if not 10 <= window_s <= sampling.FINE_WINDOW_S:
+        raise Invalid("bad-window", f"a window of {window} is out of range", next_step="Use 10s to 15m.")
+    return await db.read(_everywhere, window_s)
+
+
+def _everywhere(tx: ReadTx, window_s: float) -> SignalsList:
+    found = []
+    for placement in [config.placement for config in catalog.list_placements(tx)][:MOST_PLACEMENTS]:
+        minute = sampling.window(tx, placement, sampling.DEFAULT_WINDOW_S)
+        is_known = bool(minute.counts or minute.usage)
+        now = minute.signals(now=tx.now, window_s=sampling.DEFAULT_WINDOW_S) if is_known else None
+        points = sampling.points(tx, placement, window_s) if is_known else []
+        found.append(short_signals_out(placement, now, points))
+    return SignalsList(items=found)
 
 
 @router.get("/monitoring/rules")

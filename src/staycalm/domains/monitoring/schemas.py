@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Literal
@@ -52,6 +53,23 @@ class PlacementSignals(BaseModel):
     slots: dict[str, SignalsOut]
     points: list[SignalsOut]
     looks: list[LookOut]
+
+
+class ShortSignals(BaseModel):
+    """What is known of one placement, for a line of an overview. The lists are oldest first; null is a gap."""
+
+    service: str
+    environment: str
+    now: SignalsOut | None
+    request_rates: list[float | None]
+    error_rates: list[float | None]
+    p95s_ms: list[float | None]
+
+
+class SignalsList(BaseModel):
+    """The golden signals everywhere."""
+
+    items: list[ShortSignals]
 
 
 class RuleStanding(BaseModel):
@@ -122,6 +140,18 @@ class HealthReportOut(BaseModel):
 def signals_out(signals: Signals) -> SignalsOut:
     """Return the signals as they go over the wire."""
     return SignalsOut(**asdict(signals))
+
+
+def short_signals_out(placement: Placement, now: Signals | None, points: Sequence[Signals]) -> ShortSignals:
+    """Return the signals of one placement with their points as plain lists."""
+    return ShortSignals(
+        service=placement.service,
+        environment=placement.environment,
+        now=signals_out(now) if now is not None else None,
+        request_rates=[point.request_rate for point in points],
+        error_rates=[point.error_rate for point in points],
+        p95s_ms=[point.p95_ms for point in points],
+    )
 
 
 def look_out(watch: Watch) -> LookOut:
