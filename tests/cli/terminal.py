@@ -15,7 +15,8 @@ import termios
 import time
 from pathlib import Path
 
-PATIENCE_S = 60.0
+PATIENCE_S = 30.0
+SHORTLY_S = 0.05
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -30,8 +31,9 @@ class Terminal:
             stdin=far, stdout=far, stderr=far, env={"TERM": "xterm-256color", **env}, start_new_session=True,
             cwd=Path(env["HOME"]),
         )  # fmt: skip
-        os.close(far)
+        self._far = far
         self.screen = ""
+        self.was_left_as_found = False
 
     @property
     def text(self) -> str:
@@ -46,19 +48,46 @@ class Terminal:
 
     def interrupt(self) -> None:
         """Press Ctrl-C."""
-        self._process.send_signal(signal.SIGINT)
+        self.send(signal.SIGINT)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    def press(self, key: bytes) -> None:
+        """Type the key."""
+        os.write(self._main, key)
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Give the terminal another size, and forget what was on it."""
+        self.screen = ""
+        fcntl.ioctl(self._far, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        self.send(signal.SIGWINCH)
+
+    @property
+    def echoes(self) -> bool:
+        """Return whether the terminal shows what is typed and waits for whole lines, as a shell left it."""
+        local = termios.tcgetattr(self._far)[3]
+        return bool(local & termios.ECHO) and bool(local & termios.ICANON)
 
     def end(self) -> int:
         """Return the exit code, once it has ended."""
         deadline = time.monotonic() + PATIENCE_S
-        while self._read(deadline):
+        while self._process.poll() is None:
+            assert time.monotonic() < deadline, f"it goes on:\n{self.text[-3000:]}"
+            self._read(time.monotonic() + SHORTLY_S, must=False)
+        while self._read(time.monotonic(), must=False):
             pass
+        self.was_left_as_found = self.echoes
+        os.close(self._far)
         os.close(self._main)
-        return self._process.wait(10)
+        return self._process.returncode
 
-    def _read(self, deadline: float) -> bool:
+    def _read(self, deadline: float, *, must: bool = True) -> bool:
         ready, _, _ = select.select([self._main], [], [], max(0.0, deadline - time.monotonic()))
         if not ready:
+            if not must:
+                return False
             self._process.kill()
             raise AssertionError(f"nothing more within {PATIENCE_S:.0f} s:\n{self.text[-3000:]}")
         try:

@@ -16,7 +16,9 @@ from rich.console import Console
 from staycalm.cli import output
 from staycalm.cli.live_view import picture
 from staycalm.cli.logs import news
-from staycalm.cli.status import draw, verdict
+from staycalm.cli.look import verdict
+from staycalm.cli.measure import columns
+from staycalm.cli.screen import draw
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 WIDTHS = (60, 100, 200)
@@ -25,7 +27,8 @@ REASON = "the candidate's error rate is 3.1 pp higher than stable's (1.0 to 8.6)
 STATUS: dict[str, Any] = {
     "server": "https://staycalm.example.org",
     "staycalm": {"version": "1.0.0", "status": "ok", "problems": []},
-    "placements": [{"service": "shop", "environment": "staging"}],
+    "placements": [{"service": "shop", "environment": "staging"},
+                   {"service": "shop", "environment": "production", "is_production": True}],
     "live": [
         {"service": "shop", "environment": "production", "release": "REL-12", "digest": "sha256:" + "c0ffee" * 10,
          "since": None},
@@ -34,7 +37,10 @@ STATUS: dict[str, Any] = {
     ],
     "signals": [
         {"service": "shop", "environment": "production", "request_rate": 151.3, "error_rate": 0.0031,
-         "p50_ms": 8.2, "p95_ms": 41.0, "saturation": 0.37},
+         "p50_ms": 8.2, "p95_ms": 41.0, "saturation": 0.37,
+         "request_rates": [None, *(90.0 + 3 * n for n in range(20))],
+         "error_rates": [0.0] * 15 + [0.02, 0.04, 0.003],
+         "p95s_ms": [38.0, None, 41.0, 44.0]},
     ],
     "deployments": [
         {"id": "DEP-13", "service": "shop", "environment": "production", "release": "REL-13", "weight": 10.0,
@@ -49,7 +55,8 @@ STATUS: dict[str, Any] = {
          "opened_at": None, "summary": "disk \x1b[31mfull\x1b[0m on 日本語 host"},
     ],
     "oncall": [
-        {"schedule": "shop", "primary": None, "secondary": "bob", "until": "2026-03-09T09:00:00+00:00"},
+        {"schedule": "shop", "primary": None, "secondary": "bob", "until": "2026-03-09T09:00:00+00:00",
+         "next_primary": "ada"},
     ],
 }  # fmt: skip
 ROLLOUT: dict[str, Any] = {
@@ -72,7 +79,7 @@ ROLLOUT: dict[str, Any] = {
 
 def compare(name: str, lines: list[str], width: int) -> None:
     """The lines fit, and are what the snapshot holds."""
-    assert max(map(output.columns, lines)) <= width
+    assert max(map(columns, lines)) <= width
     file = SNAPSHOTS / f"{name}-{width}.txt"
     text = "\n".join(lines) + "\n"
     if os.environ.get("SC_TEST_SNAPSHOTS") == "write":
@@ -118,7 +125,7 @@ def test_a_muted_alert_is_no_alarm() -> None:
 def test_a_table_never_gets_wider_than_its_room(room: int) -> None:
     rows = [["DEP-1", "calm-kettle-checkout", "production", "x" * 300]]
     for line in output.lines(["id", "service", "env", "note"], rows, room, spare=(2, 1)):
-        assert output.columns(line) <= room
+        assert columns(line) <= room
 
 
 def test_a_pipe_gets_everything() -> None:

@@ -58,15 +58,6 @@ def test_a_rollout_is_drawn_and_ctrl_c_detaches(shop: Shop) -> None:
     assert "rolled-back" in rolled_back.text
 
 
-def test_status_refreshes_in_place_until_ctrl_c(shop: Shop) -> None:
-    shown = Terminal("ops", "status", "--watch", "--every=0.5", env=shop.server.environment())
-    shown.wait_for("Ctrl-C ends")
-    shown.interrupt()
-    assert shown.end() in (exits.OK, exits.UNHEALTHY)
-    assert "\x1b[?1049h" in shown.screen
-    assert shown.screen.rstrip().endswith("\x1b[?1049l")
-
-
 def test_following_logs_ends_with_ctrl_c(shop: Shop) -> None:
     shown = Terminal("logs", "shop", "--follow", env=shop.server.environment())
     shown.wait_for("GET /")

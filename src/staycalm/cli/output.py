@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
-import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
-from staycalm.core.text import one_line
+from staycalm.cli.measure import columns, harmless, pad
 
 TONES = {
     "completed": "green", "healthy": "green", "ok": "green", "resolved": "green", "closed": "green",
@@ -33,14 +31,35 @@ def is_terminal() -> bool:
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def has_colours() -> bool:
-    """Return whether colours are in place: on a terminal, unless NO_COLOR asks for none (no-color.org)."""
-    return is_terminal() and not os.environ.get("NO_COLOR")
+def has_colours(stream: TextIO | None = None) -> bool:
+    """Return whether colours are in place on the stream (default: standard output).
+
+    NO_COLOR asks for none (no-color.org) and goes first; CLICOLOR_FORCE asks for them in a pipe, too
+    (bixense.com/clicolors); else they are on a terminal that knows them.
+    """
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("CLICOLOR_FORCE", "0") not in ("", "0"):
+        return True
+    return (stream or sys.stdout).isatty() and os.environ.get("TERM") != "dumb"
 
 
 def width() -> int | None:
     """Return the terminal's columns, None where nothing has to fit (a pipe, a file)."""
-    return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else None
+    return size()[0] if sys.stdout.isatty() else None
+
+
+def size() -> tuple[int, int]:
+    """Return columns and lines: of COLUMNS and LINES where they are set, else of the terminal, else 100 x 24."""
+    found = []
+    for number, (name, default) in enumerate((("COLUMNS", 100), ("LINES", 24))):
+        told = os.environ.get(name, "")
+        try:
+            seen = int(told) if told.isdigit() else os.get_terminal_size(sys.stdout.fileno())[number]
+        except (ValueError, OSError):
+            seen = 0
+        found.append(seen or default)
+    return max(20, found[0]), max(5, found[1])
 
 
 def print_json(value: Any) -> None:
@@ -53,10 +72,17 @@ def paint(text: str, **style: Any) -> str:
     return click.style(text, **style) if has_colours() else text
 
 
+def complain(text: str, **style: Any) -> None:
+    """The text is on standard error, styled where colours are in place there."""
+    coloured = has_colours(sys.stderr)
+    click.echo(click.style(text, **style) if coloured else text, err=True, color=coloured)
+
+
 def tone(text: str, word: str | None = None) -> str:
     """Return the text in the colour of its state, where colours are in place."""
-    colour = TONES.get(word or text)
-    return paint(text, fg=colour, bold=(word or text) in ("P0", "NOBODY")) if colour else text
+    colour = TONES.get((word or text).strip())
+    is_loud = (word or text).strip() in ("P0", "NOBODY")
+    return paint(text, fg=colour, bold=is_loud or None) if colour else text
 
 
 def table(
@@ -66,13 +92,14 @@ def table(
     empty: str,
     tones: Sequence[int] = (),
     spare: Sequence[int] = (),
+    right: Sequence[int] = (),
 ) -> None:
     """The rows are printed in columns; on a terminal they fit it. `empty` when there are none."""
     if not rows:
         if empty:
             click.echo(empty)
         return
-    for line in lines(headings, rows, width(), tones=tones, spare=spare):
+    for line in lines(headings, rows, width(), tones=tones, spare=spare, right=right):
         click.echo(line)
 
 
@@ -83,21 +110,29 @@ def lines(
     *,
     tones: Sequence[int] = (),
     spare: Sequence[int] = (),
+    right: Sequence[int] = (),
 ) -> list[str]:
     """Return the table as lines of at most `room` columns (None: as wide as it takes).
 
     The last column is cut first, then the `spare` ones go, the first named first, then the widest are cut.
-    Control characters in a cell become blanks: text from outside must not steer the terminal.
+    Columns named in `right` are aligned there, those in `tones` have the colour of their word. Text from
+    outside cannot steer the terminal.
     """
-    cells = [[one_line(str(cell), 2000) for cell in row] for row in rows]
+    cells = [[harmless(str(cell)) for cell in row] for row in rows]
     widths = [max(columns(h), *(columns(row[i]) for row in cells)) for i, h in enumerate(headings)]
     shown = _fit(widths, room, spare)
-    titles = [_cell(headings[i].upper(), widths[i]) for i in shown]
-    found = [paint(GAP.join(titles).rstrip(), dim=True)]
-    for row in cells:
-        drawn = [tone(_cell(row[i], widths[i]), row[i]) if i in tones else _cell(row[i], widths[i]) for i in shown]
-        found.append(GAP.join(drawn).rstrip())
-    return found
+
+    def draw(row: Sequence[str], is_heading: bool = False) -> str:
+        drawn = []
+        for i in shown:
+            text = row[i].upper() if is_heading else row[i]
+            if i in right:
+                text = " " * (widths[i] - columns(text)) + text
+            found = pad(text, widths[i])
+            drawn.append(tone(found, row[i]) if i in tones and not is_heading else found)
+        return GAP.join(drawn).rstrip()
+
+    return [paint(draw(headings, True), dim=True), *map(draw, cells)]
 
 
 def _fit(widths: list[int], room: int | None, spare: Sequence[int]) -> list[int]:
@@ -124,30 +159,6 @@ def _fit(widths: list[int], room: int | None, spare: Sequence[int]) -> list[int]
                 break
             widths[widest] -= 1
     return shown
-
-
-def columns(text: str) -> int:
-    """Return how many terminal columns the text takes; East Asian wide characters take two (UAX 11)."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
-    )
-
-
-def cut(text: str, room: int) -> str:
-    """Return the text in at most `room` columns, marked with an ellipsis where something is missing."""
-    if columns(text) <= room:
-        return text
-    kept = text[:room]
-    while columns(kept) > room - 1:
-        kept = kept[:-1]
-    return kept + "…"
-
-
-def _cell(text: str, room: int) -> str:
-    found = cut(text, room)
-    return found + " " * (room - columns(found))
 
 
 def ago(stamp: str | None) -> str:
