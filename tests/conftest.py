@@ -9,10 +9,15 @@ from functools import partial
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from staycalm.kit.clock import Clock
 from staycalm.kit.database import Database
 from tests import databases
+
+# A slow or busy machine is no reason to fail: no property is about the time it takes to show it.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 R = TypeVar("R")
 
