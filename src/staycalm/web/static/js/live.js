@@ -13,7 +13,7 @@
   // What the reader opened stays open, what has the focus keeps it, and a form that is being filled in is left
   // until it is done with.
   const reachable = "a, button, summary, [tabindex]";
-  const foldings = (part) => [...part.querySelectorAll("details:not(.copy)")];
+  const foldings = (part) => [...part.querySelectorAll("details")];
   const replace = (part, html) => {
     const active = part.contains(document.activeElement) ? document.activeElement : null;
     if (active && active.matches("input, select, textarea")) {

@@ -79,7 +79,7 @@
   const everywhere = { "?": calm.showShortcuts, "/": search, t: () => calm.toggleExactTimes(), j: () => walk(1), k: () => walk(-1) };
 
   const closeOpen = () => {
-    const open = [...document.querySelectorAll("details.confirm[open], details.menu[open], details.copy[open]")].pop();
+    const open = [...document.querySelectorAll("details.confirm[open], details.menu[open]")].pop();
     if (!open) return false;
     open.open = false;
     open.querySelector("summary").focus();
@@ -106,7 +106,7 @@
   });
   // A menu closes when something else is clicked.
   document.addEventListener("click", (event) => {
-    for (const menu of document.querySelectorAll("details.menu[open], details.copy[open]")) {
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
       if (!menu.contains(event.target)) menu.open = false;
     }
     if (event.target instanceof Element && event.target.closest("[data-show-shortcuts]")) calm.showShortcuts();

@@ -54,26 +54,22 @@
   };
 
   const add = (table) => {
-    const menu = calm.make("details", { class: "copy" }, calm.make("summary", {}, "Copy ▾"));
-    const list = calm.make("div", { class: "menu-list" });
-    for (const [label, write] of [["as Markdown", asMarkdown], ["as CSV", asCsv]]) {
-      const button = calm.make("button", { type: "button" }, label);
+    const bar = calm.make("p", { class: "copy" }, "Copy as ");
+    for (const [label, write] of [["Markdown", asMarkdown], ["CSV", asCsv]]) {
+      const button = calm.make("button", { type: "button", "aria-label": "Copy the table as " + label }, label);
       button.addEventListener("click", () => {
-        menu.open = false;
-        menu.querySelector("summary").focus();
-        calm.copy(write(table), `${table.tBodies[0]?.rows.length ?? 0} rows`);
+        const many = table.tBodies[0]?.rows.length ?? 0;
+        calm.copy(write(table), many === 1 ? "1 row" : many + " rows");
       });
-      list.append(button);
+      bar.append(button, " ");
     }
-    menu.append(list);
-    // Not into what scrolls or clips: the menu would be cut off.
-    const home = table.closest(".card.flush, .scroll") || table;
-    home.before(menu);
-    menu.tableOf = table;
+    bar.tableOf = table;
+    // Not into what scrolls or clips: it would be cut off.
+    (table.closest(".card.flush, .scroll") || table).after(bar);
   };
   calm.onDrawn((root) => {
-    document.querySelectorAll("details.copy").forEach((menu) => { if (!menu.tableOf?.isConnected) menu.remove(); });
-    for (const table of root.querySelectorAll("main table, table")) {
+    document.querySelectorAll("p.copy").forEach((bar) => { if (!bar.tableOf?.isConnected) bar.remove(); });
+    for (const table of root.querySelectorAll("table")) {
       if (!table.closest("main") || !table.tHead || table.dataset.copy === "off" || table.matches(".calendar")) continue;
       add(table);
     }
