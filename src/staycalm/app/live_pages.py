@@ -68,10 +68,10 @@ def topics_touched_by(emitted: Sequence[Recorded[Event]]) -> tuple[str, ...]:
 _OF_DOMAIN = {
     "deployments": frozenset({"running:all", "services:all"}),
     "catalog": frozenset({"services:all"}),
-    "alerts": frozenset({"alerts:open", "overview:now"}),
-    "incidents": frozenset({"incidents:open", "overview:now"}),
-    "oncall": frozenset({"oncall:now", "overview:now"}),
-    "monitoring": frozenset({"overview:now"}),
+    "alerts": frozenset({"alerts:open", "overview:now", "overview:wall"}),
+    "incidents": frozenset({"incidents:open", "overview:now", "overview:wall"}),
+    "oncall": frozenset({"oncall:now", "overview:now", "overview:wall"}),
+    "monitoring": frozenset({"overview:now", "overview:wall"}),
 }
 
 
