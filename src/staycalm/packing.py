@@ -24,6 +24,10 @@ from staycalm.core.errors import InvalidSpec
 BLOCK_SIZE = 1024 * 1024
 READ_ONLY_FILE, READ_ONLY_PROGRAM, READ_ONLY_DIRECTORY = 0o444, 0o555, 0o555
 _MAGIC_AT, _MAGIC = 257, b"ustar"
+MOST_MEMBERS = 200_000
+LEAST_ROOM = 1024 * 1024 * 1024
+GROWTH = 16
+_LONGEST_HEADER = 64 * 1024
 
 
 class Sink(Protocol):
@@ -101,15 +105,20 @@ def unpack(file: BinaryIO, directory: Path) -> None:
     """The new, empty `directory` holds the tar's tree; files read-only, directories not yet.
 
     Raises InvalidSpec when a member could end outside the tree, is no file, directory or symbolic link,
-    appears twice, or when the tar is cut short. Times are those of the unpacking, so that web servers
-    do not see two releases as one file. Call `make_read_only` once the tree is where it stays.
+    appears twice, or when the tar is cut short. A tar is not compressed, but hard links repeat what they name:
+    a tree of more than `GROWTH` times the tar (and `LEAST_ROOM`), or of too many members, is refused too.
+    Times are those of the unpacking, so that web servers do not see two releases as one file. Call
+    `make_read_only` once the tree is where it stays.
     """
+    room = max(LEAST_ROOM, GROWTH * file.seek(0, os.SEEK_END))
     file.seek(0)
     links: dict[PurePosixPath, str] = {}
     made: dict[PurePosixPath, str] = {PurePosixPath(): "directory"}
     try:
-        with tarfile.open(fileobj=file, mode="r:", encoding="utf-8", errors="strict") as tar:
-            for member in tar:
+        with tarfile.open(
+            fileobj=file, mode="r:", encoding="utf-8", errors="strict", tarinfo=_Header
+        ) as tar:  # fmt: skip
+            for nth, member in enumerate(tar):
                 path = _member_path(member.name)
                 if path == PurePosixPath() and member.isdir():
                     continue
@@ -119,6 +128,11 @@ def unpack(file: BinaryIO, directory: Path) -> None:
                 if path in made:
                     raise InvalidSpec(f"the artifact has {path} twice")
                 made[path] = _extract(tar, member, directory, path, links)
+                room -= (directory / path).stat().st_size if made[path] == "file" else 0
+                if nth >= MOST_MEMBERS or room < 0:
+                    raise InvalidSpec(
+                        f"the artifact's tree is far larger than its tar, or has over {MOST_MEMBERS} members"
+                    )
     except (tarfile.TarError, UnicodeError, EOFError) as error:
         raise InvalidSpec(f"the artifact is not a whole tar: {error}") from None
     # Links come last: nothing is ever written through one.
@@ -139,6 +153,21 @@ def remove_tree(directory: Path) -> None:
     for parent, _, _ in os.walk(directory):
         os.chmod(parent, 0o700)
     shutil.rmtree(directory)
+
+
+class _Header(tarfile.TarInfo):
+    """A member whose header may be hostile: its sizes are looked at before they are used.
+
+    A negative size lets tarfile read the same header for ever (CVE-2025-8194), and a long name or extended
+    header is read into memory as a whole.
+    """
+
+    def _block(self, count: int) -> int:
+        is_long_name = self.type in (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
+        is_header = is_long_name or self.type in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
+        if count < 0 or (is_header and count > _LONGEST_HEADER):
+            raise tarfile.ReadError("a header tells of an impossible size")
+        return int(super()._block(count))  # type: ignore[misc]
 
 
 class _Writer(io.RawIOBase):

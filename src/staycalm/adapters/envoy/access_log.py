@@ -6,10 +6,12 @@ import hashlib
 import os
 from collections import deque
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from staycalm.adapters.envoy.clusters import SLOTS
+from staycalm.core.errors import Invalid
 from staycalm.core.placement import Placement
 from staycalm.ports.traffic import RequestRecord, Slot
 
@@ -20,6 +22,9 @@ _CHUNK = 1 << 20
 _BAD_FLAGS = frozenset({"UT", "UF", "UC", "UR", "UH", "UO", "URX", "LR", "UPE", "UMSDR", "DT", "SI", "NC"})
 
 
+Took = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
+
+
 class Line(msgspec.Struct):
     """One line as the proxy writes it; see LOG_FIELDS."""
 
@@ -27,8 +32,8 @@ class Line(msgspec.Struct):
     route: str | None = None
     status: int = 0
     flags: str | None = None
-    took_us: int | None = None
-    took_ms: int | None = None
+    took_us: Took | None = None
+    took_ms: Took | None = None
     tries: int | None = None
     served_by: str | None = None
     client: str | None = None
@@ -111,7 +116,8 @@ class AccessLog:
             at += len(raw) + 1
             try:
                 found = interpret(self._decoder.decode(raw))
-            except msgspec.DecodeError:
+            # A part of the line is what a visitor sent, so it need not be UTF-8.
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Invalid):
                 self.unreadable += bool(raw.strip())
                 continue
             if found is not None:

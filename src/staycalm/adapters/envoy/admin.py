@@ -71,7 +71,7 @@ class Admin:
         """Return the answer as an object."""
         try:
             value: Any = msgspec.json.decode(await self.ask(path, query))
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise OutsideUnavailable(f"the proxy's answer to {path} cannot be understood") from None
         if not isinstance(value, dict):
             raise OutsideUnavailable(f"the proxy's answer to {path} is not an object")

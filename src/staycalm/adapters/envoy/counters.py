@@ -11,6 +11,7 @@ import msgspec
 from staycalm.adapters.envoy.clusters import SLOTS, candidate_cluster, fallback_cluster, stable_cluster
 from staycalm.adapters.envoy.files import Json
 from staycalm.core.placement import Placement
+from staycalm.ports.errors import OutsideUnavailable
 from staycalm.ports.traffic import Slot, SlotCounts
 
 _COUNTERS = ("upstream_rq_completed", "upstream_rq_4xx", "upstream_rq_5xx", "upstream_rq_timeout")
@@ -68,14 +69,17 @@ def _buckets(rows: Iterable[Json]) -> tuple[tuple[float, int], ...]:
 
 
 def parse_statistics(answer: Json) -> Statistics:
-    """Return the numbers of `/stats?format=json&histogram_buckets=cumulative`."""
+    """Return the numbers of `/stats?format=json&histogram_buckets=cumulative`. Raises OutsideUnavailable."""
     values: dict[str, int] = {}
     histograms: dict[str, tuple[tuple[float, int], ...]] = {}
-    for row in answer.get("stats", []):
-        if isinstance(row.get("value"), int):
-            values[row["name"]] = row["value"]
-        for one in row.get("histograms", ()):
-            histograms[one["name"]] = _buckets(one.get("buckets", ()))
+    try:
+        for row in answer.get("stats", []):
+            if isinstance(row.get("value"), int):
+                values[row["name"]] = row["value"]
+            for one in row.get("histograms", ()):
+                histograms[one["name"]] = _buckets(one.get("buckets", ()))
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        raise OutsideUnavailable("the proxy's statistics cannot be understood") from None
     return Statistics(values, histograms)
 
 

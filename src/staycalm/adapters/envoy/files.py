@@ -118,7 +118,7 @@ def read_json(path: Path) -> Json | None:
     """Return the file's object, or None when there is none or it cannot be understood."""
     try:
         value = msgspec.json.decode(path.read_bytes())
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
     return value if isinstance(value, dict) else None
 

@@ -66,7 +66,7 @@ def read_cursor(text: str) -> Cursor:
     """Return the cursor that `samples` gave out; raises InvalidSpec for any other text."""
     try:
         return msgspec.json.decode(text, type=Cursor)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         raise InvalidSpec("the cursor is not one of this proxy") from None
 
 

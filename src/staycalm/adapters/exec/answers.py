@@ -151,7 +151,7 @@ def _json_object(text: str) -> dict[str, Any] | None:
         return None
     try:
         raw = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Rejected("the command printed something that begins like JSON and is not") from None
     return raw if isinstance(raw, dict) else None
 
@@ -185,7 +185,7 @@ def _list(raw: Mapping[str, Any], name: str) -> list[Any]:
 def _number(value: object, name: str) -> float:
     try:
         number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if isinstance(value, bool) or not math.isfinite(number):
         raise Rejected(f"{name} {str(value)[:40]!r} is not a number")

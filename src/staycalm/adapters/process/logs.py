@@ -111,7 +111,7 @@ def parse_line(instance: InstancePlace, raw: bytes) -> LogLine | None:
     try:
         record = json.loads(raw)
         return LogLine(instance.revision, instance.number, record["t"], record["s"], record["m"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

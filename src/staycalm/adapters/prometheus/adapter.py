@@ -126,7 +126,7 @@ def read_answer(status: int, body: bytes) -> Reading:
         if "value" not in result[0]:
             return _error("the expression gives a native histogram; make it give one number")
         return _value(float(result[0]["value"][1]))
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError):
         return _error(f"the answer is not one of a Prometheus HTTP API (HTTP {status})")
 
 

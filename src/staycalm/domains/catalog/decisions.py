@@ -12,7 +12,7 @@ from staycalm.domains.catalog.questions import Change
 
 T = TypeVar("T")
 _REFERENCE = re.compile(r"\$\{(env|file):([^{}]+)\}")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB|TB|KiB|MiB|GiB|TiB)?\Z")
+_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s{0,4}(B|KB|MB|GB|TB|KiB|MiB|GiB|TiB)?\Z")
 _SIZE_BYTES = {
     "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
     "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
@@ -89,7 +89,7 @@ def parse_size(text: str) -> int:
     """Return bytes from `512MiB`, `2GB` or a bare number of bytes. Raises Invalid on anything else."""
     match = _SIZE.match(text.strip())
     if match is None:
-        raise Invalid("bad-size", f"{text!r} is not a size", next_step="Write it like 512MiB or 2GB.")
+        raise Invalid("bad-size", f"{text[:40]!r} is not a size", next_step="Write it like 512MiB or 2GB.")
     return int(float(match[1]) * _SIZE_BYTES[match[2] or "B"])
 
 

@@ -52,6 +52,10 @@ def read_yaml(text: str, file: str) -> Node:
         what = " ".join(str(part) for part in (error.context, error.problem) if part)
         problems.add(mark, f"not readable as YAML: {what}", "look at indentation, quotes and colons here")
         return nothing
+    except (ValueError, OverflowError):
+        # The parser converts escapes (\UFFFFFFFF) and the number of a %YAML line without looking at their range.
+        problems.add(nothing.mark, "an escape or a %YAML line with a number out of range", "remove it")
+        return nothing
 
 
 class _Reader:

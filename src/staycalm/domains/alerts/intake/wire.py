@@ -42,7 +42,7 @@ def read_reports(body: bytes) -> list[Report]:
         raise Invalid(
             "bad-report", f"the body is not a report: {error}", next_step="See docs/howto/send-alerts.md."
         ) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Invalid("bad-json", "the body is not JSON", next_step="Send one JSON object, or a list.") from None
     incoming = read if isinstance(read, list) else [read]
     if not 1 <= len(incoming) <= REPORTS_LIMIT:
