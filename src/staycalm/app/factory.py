@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from importlib.resources import files
@@ -29,7 +30,7 @@ from staycalm.kit.database import Database
 from staycalm.kit.database.listen import listen
 from staycalm.kit.directory import DataDirectory
 from staycalm.kit.http import Views, install_problem_details
-from staycalm.kit.http.headers import SecurityHeaders
+from staycalm.kit.http.headers import BodyLimit, SecurityHeaders
 from staycalm.kit.live import LiveHub
 from staycalm.kit.observability import Observability
 from staycalm.kit.subscriptions import Subscriptions
@@ -37,6 +38,10 @@ from staycalm.web.assets import Assets, CompressedPages
 
 logger = logging.getLogger("staycalm.app")
 DEAF_SLEEP_S = 0.1
+UNLIMITED_BODIES = ("/api/v1/releases/artifacts",)
+# Where a server that listens everywhere is reached from its own machine.
+EVERYWHERE = {"0.0.0.0": "127.0.0.1"}
+START_OF_CERTIFICATE, END_OF_CERTIFICATE = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 
 class Application:
@@ -50,7 +55,7 @@ class Application:
         self.database = database
         scheme = "https" if settings.server.certificate_file else "http"
         self.url = settings.server.public_url.rstrip("/") or f"{scheme}://{settings.server.address}:{port}"
-        self.local_url = f"{scheme}://{settings.server.address}:{port}"
+        self.local_url = f"{scheme}://{EVERYWHERE.get(settings.server.address, settings.server.address)}:{port}"
         self.assets = Assets(Path(str(files(staycalm))) / "web" / "static")
         self.outside = connect(settings, directory, database)
         self.observability = Observability()
@@ -70,7 +75,8 @@ class Application:
         self.pulse = live_pages.Pulse(database, self.live)
         database.commit_listeners.append(self._on_commit)
         self.self_watch = SelfWatch(self)
-        self.asgi = SecurityHeaders(CompressedPages(self._asgi()))
+        limited = BodyLimit(self._asgi(), unlimited=UNLIMITED_BODIES)
+        self.asgi = SecurityHeaders(CompressedPages(limited))
 
     @property
     def views(self) -> Views:
@@ -110,7 +116,7 @@ class Application:
         """The adapters are up, first-start secrets are printed, and the local `sc` can find the server."""
         await self.edge.take()
         await assembly.first_start(self.database, self.settings, self.outside, self.directory, self.local_url)
-        self.directory.announce(url=self.local_url)
+        self.directory.announce(url=self.local_url, certificate=_certificate(self.settings))
         logger.info("StayCalm is ready", extra={"url": self.url, "version": __version__})
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -141,6 +147,16 @@ def build(
 ) -> Application:
     """Return the application, not started yet."""
     return Application(settings, directory, database, clock, port)
+
+
+def _certificate(settings: Settings) -> str | None:
+    """Return what the server shows to TLS clients (PEM): the local `sc` trusts exactly that, whatever its name."""
+    file = settings.server.certificate_file
+    if file is None:
+        return None
+    head, mark, _ = file.read_text(encoding="ascii", errors="replace").partition(END_OF_CERTIFICATE)
+    start = head.rfind(START_OF_CERTIFICATE)
+    return ssl.DER_cert_to_PEM_cert(ssl.PEM_cert_to_DER_cert(head[start:] + mark + "\n"))
 
 
 def template_folders() -> dict[str, Path]:

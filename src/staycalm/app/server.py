@@ -13,7 +13,9 @@ from pathlib import Path
 
 import uvicorn
 
+from staycalm.app import console
 from staycalm.app.factory import Application, build
+from staycalm.app.patience import PatientProtocol
 from staycalm.app.settings import Settings
 from staycalm.core.errors import Unavailable
 from staycalm.kit.clock import SystemClock
@@ -27,19 +29,26 @@ from staycalm.kit.settings import load
 logger = logging.getLogger("staycalm.app")
 
 
-def serve(directory: DataDirectory, settings_file: Path | None) -> None:
-    """The server has run and ended cleanly. Raises StayCalmError before anything is served or changed."""
+def serve(directory: DataDirectory, settings_file: Path | None, *, is_plain: bool = False) -> None:
+    """The server has run and ended cleanly. Raises StayCalmError before anything is served or changed.
+
+    With `is_plain` it speaks to a person, else its log is one JSON object a line.
+    """
     # Whatever this process writes, the database included, is for its owner alone.
     os.umask(0o077)
     directory.create()
     settings = load(Settings, settings_file or directory.settings_file)
     set_up_logs(settings.server.log_level)
+    if is_plain:
+        console.speak_plainly()
     url = settings.database.url or directory.database_url
     if is_sqlite(url):
         with directory.lock("server", who="another StayCalm server"):
-            _serve_on(directory, settings, url)
+            _serve_on(directory, settings, url, is_plain=is_plain)
     else:
-        _serve_on(directory, settings, url)
+        _serve_on(directory, settings, url, is_plain=is_plain)
+    if is_plain:
+        console.say(console.STOPPED)
 
 
 def restore(directory: DataDirectory, settings_file: Path | None, file: Path) -> str:
@@ -61,7 +70,7 @@ def restore(directory: DataDirectory, settings_file: Path | None, file: Path) ->
     return f"Restored {rows} rows as of {manifest['at']}. Start the server with `sc up`."
 
 
-def _serve_on(directory: DataDirectory, settings: Settings, url: str) -> None:
+def _serve_on(directory: DataDirectory, settings: Settings, url: str, *, is_plain: bool) -> None:
     clock = SystemClock()
     database = Database(url, clock, Ids(clock), threads=settings.database.threads)
     try:
@@ -71,7 +80,7 @@ def _serve_on(directory: DataDirectory, settings: Settings, url: str) -> None:
         # Not uvloop: between fork and exec it runs Python in the child, which waits for ever when another
         # thread is inside SQLite at that moment; and this process with it (docs/adr/0013).
         with asyncio.Runner() as runner:
-            runner.run(_run(application, settings, listening))
+            runner.run(_run(application, settings, listening, is_plain=is_plain))
     finally:
         database.close()
 
@@ -105,7 +114,7 @@ class _Uvicorn(uvicorn.Server):
         await serving
 
 
-async def _run(application: Application, settings: Settings, listening: socket.socket) -> None:
+async def _run(application: Application, settings: Settings, listening: socket.socket, *, is_plain: bool) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -122,10 +131,13 @@ async def _run(application: Application, settings: Settings, listening: socket.s
             ssl_certfile=settings.server.certificate_file,
             ssl_keyfile=settings.server.key_file,
             server_header=False,
+            http=PatientProtocol,
         )
     )
     try:
         await application.start()
+        if is_plain:
+            console.welcome(application)
         async with asyncio.TaskGroup() as group:
             group.create_task(server.serve_until(listening, stopping))
             group.create_task(application.run(stopping))

@@ -19,6 +19,7 @@ from staycalm.client.connection import NoServer
 
 TOP = {
     "up": "staycalm.cli.server:up",
+    "down": "staycalm.cli.ending:down",
     "demo": "staycalm.cli.server:demo",
     "init": "staycalm.cli.config:init",
     "plan": "staycalm.cli.config:plan",

@@ -28,9 +28,16 @@ def become(module: str, *arguments: str) -> None:
 @local(example="SC_SERVER_PORT=8080 sc up --data ./data", codes=(exits.REFUSED,))
 @DATA
 @click.option("--settings", type=click.Path(path_type=Path), help="Settings file (default: DATA/staycalm.toml).")
-def up(data: Path | None, settings: Path | None) -> None:
+@click.option(
+    "--log-format",
+    type=click.Choice(["auto", "text", "json"]),
+    default="auto",
+    show_default=True,
+    help="Plain lines for people or JSON for machines; auto: plain on a terminal.",
+)
+def up(data: Path | None, settings: Path | None, log_format: str) -> None:
     """Run the server: back up and migrate the database, then serve until stopped."""
-    arguments = ["--data", str(data)] if data else []
+    arguments = ["--log-format", log_format, *(["--data", str(data)] if data else [])]
     become("staycalm.app", "up", *arguments, *(["--settings", str(settings)] if settings else []))
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -139,15 +140,28 @@ class Process:
             }
             replace(self._layout, self._layout.pid, msgspec.json.encode(about), is_synced=False)
 
-    async def _adopt(self, binary: Binary, admin: Admin) -> bool:
-        """Return whether a proxy of ours, set up as we would, runs already; one set up otherwise is ended."""
+    def _find(self) -> dict[str, Any] | None:
+        """Return what was written of the proxy that runs, which is ours then; None when none does."""
         kept = read_json(self._layout.pid)
         if kept is None:
-            return False
+            return None
         identity = Identity(int(kept["pid"]), str(kept["started"]))
         if look(identity.pid) != identity:
-            return False
+            return None
         self.identity = identity
+        return kept
+
+    async def end_found(self, admin: Admin) -> bool:
+        """No proxy runs, in whatever way one was set up; returns whether one did."""
+        was_there = self._find() is not None
+        await self.end(admin)
+        return was_there
+
+    async def _adopt(self, binary: Binary, admin: Admin) -> bool:
+        """Return whether a proxy of ours, set up as we would, runs already; one set up otherwise is ended."""
+        kept = self._find()
+        if kept is None:
+            return False
         if kept.get("fingerprint") == self._fingerprint(binary):
             try:
                 if await admin.is_ready():

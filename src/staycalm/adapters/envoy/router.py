@@ -100,6 +100,20 @@ class EnvoyRouter:
         """This process has let go of Envoy, which serves on."""
         await self._close(ends=False)
 
+    async def end_found(self) -> bool:
+        """No proxy of this directory runs; returns whether one did. For a process that never started one.
+
+        Raises Fenced while another process drives the directory.
+        """
+        self._layout.prepare()
+        lock = take_lock(self._layout)
+        admin = Admin(self._process.socket, self._settings.admin_timeout_s)
+        try:
+            return await self._process.end_found(admin)
+        finally:
+            await admin.close()
+            os.close(lock)
+
     async def _close(self, *, ends: bool) -> None:
         running, self._running = self._running, None
         if running is not None:

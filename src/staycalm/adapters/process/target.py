@@ -38,6 +38,8 @@ from staycalm.ports.traffic import Endpoint
 MOST_INSTANCES = 100
 FOLLOW_EVERY_S = 0.2
 CPU_SAMPLE_S = 1.0
+# A placement may give its program an hour at most; its supervisor knows how long exactly.
+LONGEST_GRACE_S = 3600.0
 _Life = tuple[str, int, int, int | None]
 
 
@@ -117,6 +119,17 @@ class ProcessTarget:
         async with self._lock(spec.revision):
             with disk_errors(place.directory):
                 await asyncio.gather(*(shims.stop(i, spec.stop_grace_s, reason) for i in place.instances()))
+
+    async def stop_all(self, *, reason: str) -> tuple[str, ...]:
+        """No copy of any revision runs here; returns the names of those of which one did. Files are kept.
+
+        Every supervisor gives its program the grace it was told; then nothing of it is left.
+        """
+        names = sorted(await asyncio.to_thread(self._running))
+        with disk_errors(self._directory):
+            copies = [copy for name in names for copy in place_of(self._directory, name).instances()]
+            await asyncio.gather(*(shims.stop(copy, LONGEST_GRACE_S, reason) for copy in copies))
+        return tuple(names)
 
     async def remove(self, spec: RevisionSpec) -> None:
         """Nothing of the revision is left, logs included."""
