@@ -23,11 +23,13 @@ from staycalm.web import home
 # The resource that one must be able to read, as on the page that shows the fragment.
 NEEDS = {
     "overview": "incidents", "services": "metrics", "running": "metrics", "DEP": "metrics", "alerts": "alerts",
-    "ALG": "alerts", "incidents": "incidents", "INC": "incidents", "oncall": "oncall",
+    "ALG": "alerts", "BLK": "alerts", "incidents": "incidents", "INC": "incidents", "oncall": "oncall",
 }  # fmt: skip
 LOOK_EVERY_S = 0.5
 # What changes without an event: figures, times of the next step, what happens to an incident's causes.
-REFRESH_S = {"running": 1.0, "services": 10.0, "overview": 10.0, "oncall": 30.0, "INC": 5.0}
+REFRESH_S = {
+    "running": 1.0, "services": 10.0, "overview": 10.0, "oncall": 30.0, "INC": 5.0, "alerts": 5.0, "BLK": 1.0,
+}  # fmt: skip
 STAMPS_AT_ONCE = 100
 
 
@@ -38,8 +40,9 @@ def draws(database: Database, views: Views, ask: home.AskOwnHealth) -> dict[str,
         "services": partial(home.draw_services, database, views),
         "running": partial(deployments.draw_running, database, views),
         "DEP": partial(deployments.draw_rollout, database, views),
-        "alerts": partial(alerts.draw_open, database, views),
+        "alerts": partial(alerts.draw_list, database, views),
         "ALG": partial(alerts.draw_group, database, views),
+        "BLK": partial(alerts.draw_bulk, database, views),
         "incidents": partial(incidents.draw_open, database, views),
         "INC": partial(incidents.draw_incident, database, views),
         "oncall": partial(oncall.draw_oncall, database, views),

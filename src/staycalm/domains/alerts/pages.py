@@ -1,75 +1,85 @@
-"""Pages of alerts: what fires, by priority and state, and what is muted."""
+"""Pages of alerts: the list with its facets, and one group with its story."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Annotated, Any, get_args
+from typing import Annotated
+from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from staycalm.core.actor import Actor
-from staycalm.core.durations import parse_duration
-from staycalm.core.errors import Invalid
 from staycalm.core.pagination import Page
-from staycalm.core.priority import PRIORITIES, Priority, parse_priority
 from staycalm.domains.accounts.public import decide
-from staycalm.domains.alerts import queries, service
-from staycalm.domains.alerts.browsing.decisions import StateFilter
-from staycalm.domains.alerts.edge import AlertsEdge
-from staycalm.domains.alerts.muting import queries as muting_queries
-from staycalm.domains.alerts.muting import service as muting
+from staycalm.domains.alerts import queries, service, story
+from staycalm.domains.alerts.browsing.decisions import (
+    STATES,
+    AlertFilter,
+    Facet,
+    count_matching,
+    count_states,
+    facets_of,
+    parse_filter,
+)
+from staycalm.domains.alerts.browsing.queries import count_heaps, list_matching, newest_id, teams_of
+from staycalm.domains.alerts.bulk import pages as bulk_pages
+from staycalm.domains.alerts.bulk.decisions import REASONS, Bulk
+from staycalm.domains.alerts.bulk.queries import find_bulk
+from staycalm.domains.alerts.muting import pages as muting_pages
+from staycalm.domains.alerts.muting import queries as muting
 from staycalm.domains.alerts.muting.decisions import Maintenance, Silence
-from staycalm.domains.alerts.rows import Alert, AlertGroup
-from staycalm.kit.database import Database, ReadTx, Tx
+from staycalm.domains.alerts.rows import Alert
+from staycalm.kit.database import Database, ReadTx
 from staycalm.kit.http import Db, Views, allow, view
 
 page_router = APIRouter(include_in_schema=False)
 Reader = Annotated[Actor, allow("alerts", "read")]
 Writer = Annotated[Actor, allow("alerts", "write")]
-Configurer = Annotated[Actor, allow("config", "write")]
-Filter = Annotated[str, Query(max_length=100)]
-Text = Annotated[str, Form(max_length=1000)]
-STATES: tuple[StateFilter, ...] = get_args(StateFilter)
-ROWS = 50
+ROWS = 100
+SAID_LIMIT = 200
+LIVE_DEFAULT = "open"
 
 
 @dataclass(frozen=True)
 class AlertList:
-    """A page of alerts. `counts` are the open ones that are not muted, per priority."""
+    """A page of alerts with what stands beside it. `matching` counts all pages; `is_cut`: at least so many."""
 
+    wanted: AlertFilter
     page: Page[Alert]
-    counts: dict[Priority, int]
-    state: str = "open"
-    priority: str = ""
-    service: str = ""
+    facets: tuple[Facet, ...]
+    states: dict[str, int]
+    matching: int
+    is_cut: bool
+    upto: str
 
     @property
-    def is_default(self) -> bool:
-        return (self.state, self.priority, self.service) == ("open", "", "")
+    def topic(self) -> str:
+        """Return the live topic that draws this list anew."""
+        return f"alerts:{self.wanted.query() or LIVE_DEFAULT}"
 
 
 @dataclass(frozen=True)
 class Muted:
-    """What mutes alerts now."""
+    """What mutes alerts now, and what an action that led here has just done."""
 
     silences: tuple[Silence, ...]
     maintenances: tuple[Maintenance, ...]
+    bulk: Bulk | None
+    silenced: tuple[Silence, ...]
 
 
 @page_router.get("/alerts")
-async def show_alerts(
-    request: Request, db: Db, who: Reader, state: Filter = "open", priority: Filter = "", service: Filter = "",
-    cursor: Filter = "",
-) -> Response:  # fmt: skip
+async def show_alerts(request: Request, db: Db, who: Reader) -> Response:
     """What fires, the most urgent first; the filter stands in the address."""
-    listed = await db.read(_list, state=state, priority=priority, service=service, cursor=cursor)
-    muted = await db.read(_muted)
-    may_configure = decide(request.state.identity.roles, "config", "write")
+    asked = {name: value[: SAID_LIMIT * 2] for name, value in request.query_params.items()}
+    listed = await db.read(_list, asked)
+    muted = await db.read(_muted, asked)
+    roles = request.state.identity.roles
     return view(
-        request, "alerts/list.html", listed=listed, muted=muted, states=STATES, cursor=cursor,
-        may_configure=may_configure,
+        request, "alerts/list.html", listed=listed, muted=muted, states=STATES, cursor=asked.get("cursor", ""),
+        may_act=decide(roles, "alerts", "write"), may_configure=decide(roles, "config", "write"), reasons=REASONS,
     )  # fmt: skip
 
 
@@ -78,75 +88,75 @@ async def show_group(request: Request, db: Db, who: Reader, group: str) -> Respo
     """The alerts of one group, handled as one. An alert's own address leads to its group."""
     if not group.upper().startswith("ALG-"):
         found = await db.read(queries.get_alert, group)
-        return RedirectResponse(f"/alerts/{found.group_id}", status_code=303)
-    about, alerts = await db.read(_group, group)
-    return view(request, "alerts/group.html", group=about, alerts=alerts)
+        return RedirectResponse(f"/alerts/{found.group_id}#{found.id}", status_code=303)
+    told = await db.read(story.of_group, group)
+    roles = request.state.identity.roles
+    return view(
+        request, "alerts/group.html", told=told, may_act=decide(roles, "alerts", "write"),
+        may_configure=decide(roles, "config", "write"),
+    )  # fmt: skip
 
 
 @page_router.post("/alerts/{id}/acknowledge")
-async def acknowledge(db: Db, who: Writer, id: str, version: Annotated[int | None, Form()] = None) -> Response:
-    """Whoever presses has it: one alert, or every firing alert of a group."""
+async def acknowledge(
+    db: Db, who: Writer, id: str, version: Annotated[int | None, Form()] = None,
+    back: Annotated[str, Form(max_length=1000)] = "",
+) -> Response:  # fmt: skip
+    """Whoever presses has it: one alert, or every firing alert of a group. `back` is the filter of a list."""
     acknowledged = await db.write(service.acknowledge, who, id, version=version)
-    is_group = id.upper().startswith("ALG-") and acknowledged
-    return RedirectResponse(f"/alerts/{id}" if is_group else "/alerts", status_code=303)
+    if back.upper().startswith("ALG-") or (id.upper().startswith("ALG-") and acknowledged):
+        return RedirectResponse(f"/alerts/{acknowledged[0].group_id}", status_code=303)
+    return RedirectResponse(bulk_pages.address(parse_filter(dict(parse_qsl(back)))), status_code=303)
 
 
-@page_router.post("/alerts/silences")
-async def create_silence(
-    request: Request, db: Db, who: Configurer, matchers: Text, lasts: Text, reason: Text
-) -> Response:
-    """Alerts that match are muted for a while."""
-    edge: AlertsEdge = request.app.state.alerts
-    wanted = [each.strip() for each in matchers.split(",") if each.strip()]
-    await db.write(_silence, who, wanted, parse_duration(lasts), reason, edge)
-    return RedirectResponse("/alerts#muted", status_code=303)
+@page_router.post("/alerts/{group}/resolve")
+async def resolve(db: Db, who: Writer, group: str, reason: Annotated[str, Form(max_length=500)] = "") -> Response:
+    """Every open alert of the group is resolved by a person. Refused while a rule of it still fires."""
+    resolved = await db.write(service.resolve, who, group, reason=reason)
+    return RedirectResponse(f"/alerts/{resolved[0].group_id if resolved else group}", status_code=303)
 
 
-@page_router.post("/alerts/silences/{id}/end")
-async def end_silence(db: Db, who: Configurer, id: str) -> Response:
-    """The silence is over; what still fires is raised."""
-    await db.write(muting.end_silence, who, id)
-    return RedirectResponse("/alerts#muted", status_code=303)
+page_router.include_router(bulk_pages.page_router)
+page_router.include_router(muting_pages.page_router)
 
 
-@page_router.post("/alerts/maintenances/{id}/end")
-async def end_maintenance(db: Db, who: Configurer, id: str) -> Response:
-    """The maintenance is over; what still fires is raised."""
-    await db.write(muting.end_maintenance, who, id)
-    return RedirectResponse("/alerts#muted", status_code=303)
+def _list(tx: ReadTx, asked: Mapping[str, str]) -> AlertList:
+    wanted = parse_filter(asked)
+    teams = teams_of(tx)
+    heaps = count_heaps(tx, wanted)
+    return AlertList(
+        wanted=wanted,
+        page=list_matching(tx, wanted, limit=ROWS, cursor=asked.get("cursor") or None, teams=teams),
+        facets=facets_of(heaps.items, wanted, teams),
+        states=count_states(heaps.items, wanted, teams) if wanted.is_open else {},
+        matching=count_matching(heaps.items, wanted, teams),
+        is_cut=heaps.is_cut,
+        upto=newest_id(tx),
+    )
 
 
-def _silence(tx: Tx, actor: Actor, matchers: list[str], lasts_s: float, reason: str, edge: AlertsEdge) -> Silence:
-    until = tx.now + timedelta(seconds=lasts_s)
-    return muting.create_silence(tx, actor, matchers=matchers, reason=reason, until=until, settings=edge.settings)
+def _muted(tx: ReadTx, asked: Mapping[str, str]) -> Muted:
+    silences = muting.list_silences(tx)
+    named = asked.get("silenced", "").split(",")
+    return Muted(
+        silences,
+        muting.list_maintenances(tx),
+        find_bulk(tx, asked["did"]) if asked.get("did") else None,
+        tuple(silence for silence in silences if silence.id in named),
+    )
 
 
-def _list(
-    tx: ReadTx, *, state: str = "open", priority: str = "", service: str = "", cursor: str = ""
-) -> AlertList:
-    if state not in STATES:
-        raise Invalid("bad-state", f"{state!r} is no state of an alert", next_step=f"Use {', '.join(STATES)}.")
-    wanted = (parse_priority(priority),) if priority else PRIORITIES
-    more: dict[str, Any] = {"service": service or None, "cursor": cursor or None}
-    page = queries.list_alerts(tx, limit=ROWS, state=state, priorities=wanted, **more)
-    return AlertList(page, queries.count_open(tx), state, priority.upper() if priority else "", service)
-
-
-def _muted(tx: ReadTx) -> Muted:
-    return Muted(muting_queries.list_silences(tx), muting_queries.list_maintenances(tx))
-
-
-def _group(tx: ReadTx, id: str) -> tuple[AlertGroup, tuple[Alert, ...]]:
-    group = queries.get_group(tx, id)
-    return group, queries.alerts_of_group(tx, group.id)
-
-
-async def draw_open(db: Database, views: Views, key: str) -> str:
-    """Return the open alerts, as the page without a filter lists them."""
-    return views.fragment("alerts/rows.html", listed=await db.read(_list))
+async def draw_list(db: Database, views: Views, key: str) -> str:
+    """Return a list as its page draws it; `key` is its filter as in the address, "open" without one."""
+    asked = {} if key == LIVE_DEFAULT else dict(parse_qsl(key[:1000]))
+    return views.fragment("alerts/rows.html", listed=await db.read(_list, asked), cursor="")
 
 
 async def draw_group(db: Database, views: Views, key: str) -> str:
     """Return one group."""
-    group, alerts = await db.read(_group, key)
-    return views.fragment("alerts/members.html", group=group, alerts=alerts)
+    return views.fragment("alerts/members.html", told=await db.read(story.of_group, key))
+
+
+async def draw_bulk(db: Database, views: Views, key: str) -> str:
+    """Return how far a verb for many alerts is."""
+    return views.fragment("alerts/bulk_state.html", bulk=await db.read(find_bulk, key), reasons=REASONS)

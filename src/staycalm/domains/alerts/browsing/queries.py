@@ -72,15 +72,21 @@ def count_heaps(tx: ReadTx, wanted: AlertFilter) -> Heaps:
     return Heaps(tuple(Heap(**row._mapping) for row in rows), is_cut or len(rows) == MOST_HEAPS)
 
 
-def count_exactly(tx: ReadTx, wanted: AlertFilter, *, upto: str = "") -> int:
-    """Return how many open alerts match, not counting those raised after the alert `upto`."""
+def open_conditions(tx: ReadTx, wanted: AlertFilter) -> list[sa.ColumnElement[bool]]:
+    """Return what an open alert has to satisfy to match."""
     c = alerts.c
     conditions = [c.dedup_key.isnot(None), *_conditions(wanted, _services(tx, wanted, None))]
     if wanted.state != "open":
         conditions.append(c.state == wanted.state)
-    if upto:
-        conditions.append(c.id <= upto)
     conditions.append(c.priority.in_(wanted.priorities or PRIORITIES))
+    return conditions
+
+
+def count_exactly(tx: ReadTx, wanted: AlertFilter, *, upto: str = "") -> int:
+    """Return how many open alerts match, not counting those raised after the alert `upto`."""
+    conditions = open_conditions(tx, wanted)
+    if upto:
+        conditions.append(alerts.c.id <= upto)
     return int(tx.scalar(sa.select(sa.func.count()).select_from(alerts).where(*conditions)) or 0)
 
 

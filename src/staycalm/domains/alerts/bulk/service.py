@@ -32,6 +32,12 @@ from staycalm.kit.database import Tx
 
 def act_on_named(tx: Tx, actor: Actor, action: Action, ids: Sequence[str], *, reason: str = "") -> Bulk:
     """These alerts, at most a thousand, are acknowledged or resolved as far as they may be. Raises Invalid."""
+    named = checked(ids)
+    return _start(tx, actor, action, {"ids": named}, reason, len(named), upto="")
+
+
+def checked(ids: Sequence[str]) -> list[str]:
+    """Return the distinct ids; raises Invalid when there is none, or more than a thousand."""
     named = list(dict.fromkeys(ids))
     if not 1 <= len(named) <= AT_ONCE:
         raise Invalid(
@@ -39,7 +45,7 @@ def act_on_named(tx: Tx, actor: Actor, action: Action, ids: Sequence[str], *, re
             "no alert was chosen" if not named else f"{len(named)} alerts are more than can be named at once",
             next_step=f"Tick 1 to {AT_ONCE} alerts, or take all that match a filter.",
         )
-    return _start(tx, actor, action, {"ids": named}, reason, len(named), upto="")
+    return named
 
 
 def act_on_matching(
