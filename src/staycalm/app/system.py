@@ -113,7 +113,10 @@ async def live(
     topics = hub.known(live_pages.allowed(topic, request.state.identity.roles))
     if not topics:
         raise NotFound("no-topic", "there is nothing live under this name")
-    stream = hub.stream(topics)
+    credential = request.state.identity.credential_id or str(who)
+    if not hub.may_open(credential):
+        raise Unavailable("too-many-streams", "this log-in has too many live pages open", next_step="Close some.")
+    stream = hub.stream(topics, credential)
     headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
     return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 

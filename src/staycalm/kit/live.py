@@ -16,6 +16,7 @@ COALESCE_S = 0.25
 KEEP_ALIVE_S = 15.0  # an event, not a comment: a browser tells its page nothing of comments
 BUFFER = 64
 MAX_TOPICS = 8
+MOST_STREAMS = 200
 
 Draw = Callable[[str], Awaitable[str]]
 """Draws the part of a topic after its colon, e.g. `DEP-7` of `deployment:DEP-7`; may raise."""
@@ -26,6 +27,7 @@ class Watcher:
     """One open page. Its buffer is bounded: one that does not read is cut off and comes back by itself."""
 
     topics: frozenset[str]
+    owner: str = ""
     queue: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(BUFFER))
 
 
@@ -108,12 +110,17 @@ class LiveHub:
         watcher.queue.put_nowait(None)
 
     def known(self, topics: list[str]) -> frozenset[str]:
-        """Return those of at most eight topics whose kind exists."""
-        return frozenset(topic for topic in topics[:MAX_TOPICS] if topic.partition(":")[0] in self._draws)
+        """Return those of at most eight topics whose kind exists, each on one line as a stream needs it."""
+        known = (t for t in topics[:MAX_TOPICS] if t.partition(":")[0] in self._draws and t.isprintable())
+        return frozenset(known)
 
-    async def stream(self, topics: frozenset[str]) -> AsyncIterator[bytes]:
+    def may_open(self, owner: str) -> bool:
+        """Return whether the owner has fewer than 200 streams: one script must not take every connection."""
+        return sum(watcher.owner == owner for watcher in self._watchers) < MOST_STREAMS
+
+    async def stream(self, topics: frozenset[str], owner: str = "") -> AsyncIterator[bytes]:
         """Yield server-sent events, first every topic anew: nothing since the page was drawn is missed."""
-        watcher = Watcher(topics)
+        watcher = Watcher(topics, owner)
         self._watchers.add(watcher)
         try:
             yield b"retry: 1000\n\n"

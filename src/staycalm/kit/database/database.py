@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
-from staycalm.core.errors import Unavailable
+from staycalm.core.errors import Invalid, Unavailable
 from staycalm.core.events import Event, Recorded
 from staycalm.kit.clock import Clock
 from staycalm.kit.database.connect import is_sqlite, open_postgres, open_sqlite
@@ -29,6 +29,9 @@ ATTEMPTS = 4
 READERS = 4
 OUTAGES = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 """What says nothing about the statement: no answer, no disk, no free connection."""
+
+UNSTORABLE = (sa.exc.DataError, OverflowError, UnicodeEncodeError)
+"""What says that a value is none for this database: a NUL byte, a number too large, a lone surrogate."""
 
 logger = logging.getLogger("staycalm.database")
 
@@ -131,6 +134,8 @@ class Database:
                 self._check_still_open(connection)
         except OUTAGES as error:
             return Answer(error=unavailable(error))
+        except UNSTORABLE as error:
+            return Answer(error=unstorable(error))
         except Exception as error:  # noqa: BLE001 - the boundary: the waiter gets it
             return Answer(error=error)
         self._tell(tx.emitted)
@@ -162,6 +167,8 @@ class Database:
                 if isinstance(error, sa.exc.IntegrityError):
                     raise
                 raise _unknown_end(error) if is_committing else unavailable(error) from error
+            except UNSTORABLE as error:
+                raise unstorable(error) from error
             self._tell(tx.emitted)
             return result
         raise AssertionError("unreachable")
@@ -172,6 +179,8 @@ class Database:
                 return work(ReadTx(connection, self.clock.now()))
         except OUTAGES as error:
             raise unavailable(error) from error
+        except UNSTORABLE as error:
+            raise unstorable(error) from error
 
     def _reading(self) -> Any:
         if not self.is_sqlite or self._read_engine is self.engine:
@@ -194,6 +203,8 @@ class Database:
             return Answer(value=work(*args))
         except OUTAGES as error:
             return Answer(error=unavailable(error))
+        except UNSTORABLE as error:
+            return Answer(error=unstorable(error))
         except Exception as error:  # noqa: BLE001 - the boundary: the waiter gets it, other jobs go on
             return Answer(error=error)
 
@@ -232,6 +243,15 @@ def unavailable(error: Exception) -> Unavailable:
         "database-unavailable",
         f"the database does not take this now: {_reason(error)}",
         next_step="Nothing was changed; try again. If it goes on, look at free disk space and at who locks it.",
+    )
+
+
+def unstorable(error: Exception) -> Invalid:
+    """Return the refusal of a value that this database has no form for; the value itself is not told."""
+    return Invalid(
+        "unstorable",
+        f"a value cannot be stored ({type(error).__name__}): a NUL character, or a number or time out of range",
+        next_step="Mend it and send it again; nothing was changed.",
     )
 
 

@@ -1,15 +1,18 @@
-"""Security headers on every answer: strict content policy, no framing, no sniffing, nothing stored."""
+"""What holds for every request: a bound on its body, and security headers on its answer."""
 
 from __future__ import annotations
 
-from starlette.datastructures import MutableHeaders
+from collections.abc import Container
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
-MAX_BODY = 4 * 1024 * 1024
+MAX_BODY = 8 * 1024 * 1024
 
 
 class SecurityHeaders:
@@ -37,3 +40,39 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+class BodyLimit:
+    """Wraps the application: a body has at most 8 MiB, whoever sends it, else the answer is 413.
+
+    A body is read before anybody asks who sent it, so this holds for strangers too. `unlimited` are the paths
+    that stream to disk and count for themselves.
+    """
+
+    def __init__(self, app: ASGIApp, *, unlimited: Container[str] = ()) -> None:
+        self._app = app
+        self._unlimited = unlimited
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in self._unlimited:
+            await self._app(scope, receive, send)
+            return
+        announced = Headers(scope=scope).get("content-length", "0")
+        is_too_large = not announced.isdigit() or len(announced) > 15 or int(announced) > MAX_BODY
+        read = 0
+
+        async def receive_counted() -> Message:
+            nonlocal read
+            if is_too_large:
+                raise _too_large()
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > MAX_BODY:
+                raise _too_large()
+            return message
+
+        await self._app(scope, receive_counted, send)
+
+
+def _too_large() -> HTTPException:
+    return HTTPException(413, f"the body may have {MAX_BODY} bytes at most")

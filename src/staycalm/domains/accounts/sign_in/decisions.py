@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -56,6 +57,17 @@ def take_turn(tries: Tries, now: datetime, pace: Pace) -> tuple[float, Tries]:
         turn = now + timedelta(seconds=delay_after(tries.count, pace))
         following = now
     return (turn - now).total_seconds(), Tries(count, now, following)
+
+
+def neighbourhood(address: str) -> str:
+    """Return what counts as one address: itself, or the /64 of an IPv6 one: one host may take any in it."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if found.version == 4:
+        return str(found)
+    return str(found.ipv4_mapped or ipaddress.IPv6Network((int(found) >> 64 << 64, 64)))
 
 
 def holds(

@@ -29,6 +29,7 @@ from staycalm.domains.accounts.sign_in.decisions import (
     TOUCH_EVERY_S,
     Pace,
     Tries,
+    neighbourhood,
     take_turn,
 )
 from staycalm.domains.accounts.sign_in.model import sessions, tokens, tries
@@ -259,6 +260,7 @@ def _locked_tries(tx: Tx, key: str) -> Tries:
 
 
 def _keys(handle: str, address: str) -> tuple[tuple[str, Pace], ...]:
+    address = neighbourhood(address)
     return (
         (digest(f"here {handle} {address}"), FROM_HERE),
         (digest(f"address {address}"), FROM_ADDRESS),
