@@ -23,7 +23,7 @@
   };
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (form.method !== "post" || form.dataset.toast === "off") return;
+    if (form.method !== "post" || form.dataset.toast === "off" || !document.querySelector(".top nav")) return;
     const label = (event.submitter?.dataset.label || event.submitter?.textContent || "").trim();
     const text = event.submitter?.dataset.toast || form.dataset.toast || (label && label + ": done.");
     if (text) remember(text);
