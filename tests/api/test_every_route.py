@@ -28,6 +28,7 @@ PUBLIC = {
     "POST /invitation/{code}": "the link is the permission",
     "GET /ack/{token}": "the link in the message is the permission",
     "POST /ack/{token}": "the link in the message is the permission",
+    "GET /calendar/{token}.ics": "the secret address is the permission, to read a calendar",
 }
 ONES_OWN = {
     "GET /api/v1/whoami", "GET /api/v1/tokens", "POST /api/v1/tokens", "DELETE /api/v1/tokens/{token_id}",

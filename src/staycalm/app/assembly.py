@@ -32,7 +32,13 @@ from staycalm.domains.monitoring import api as monitoring_api
 from staycalm.domains.oncall import api as oncall_api
 from staycalm.domains.oncall import calendar_pages as oncall_calendar_pages
 from staycalm.domains.oncall import pages as oncall_pages
+from staycalm.domains.oncall.edge import OncallEdge
+from staycalm.domains.oncall.feeds import api as feeds_api
+from staycalm.domains.oncall.feeds import pages as feeds_pages
+from staycalm.domains.oncall.feeds.pace import FeedPace
 from staycalm.domains.oncall.public import record_server
+from staycalm.domains.oncall.schedules import api as schedules_api
+from staycalm.domains.oncall.schedules import pages as schedules_pages
 from staycalm.domains.releases import api as releases_api
 from staycalm.domains.releases.intake import Intake
 from staycalm.kit.database import Database
@@ -50,6 +56,8 @@ def routers() -> list[APIRouter]:
         deployments_api.router,
         monitoring_api.router,
         oncall_api.router,
+        schedules_api.router,
+        feeds_api.router,
         alerts_api.router,
         incidents_api.router,
         system.router,
@@ -59,7 +67,9 @@ def routers() -> list[APIRouter]:
         alerts_pages.page_router,
         incidents_pages.page_router,
         oncall_pages.page_router,
+        feeds_pages.page_router,
         oncall_calendar_pages.page_router,
+        schedules_pages.page_router,
     ]
 
 
@@ -74,6 +84,7 @@ def fill_state(state: Any, settings: Settings, outside: Outside, database: Datab
     )
     state.deployments = DeploymentsEdge(settings.deployments, outside.targets, outside.smoke)
     state.alerts = AlertsEdge(database, settings.alerts)
+    state.oncall = OncallEdge(url, FeedPace(database.clock))
     state.incidents = IncidentsEdge(settings.incidents, outside.printer)
     state.channels = outside.channels
 

@@ -12,11 +12,16 @@ from staycalm.core.actor import Actor
 from staycalm.core.errors import Forbidden
 from staycalm.domains.accounts.public import Identity, decide, find_person
 from staycalm.domains.oncall.api import router
+from staycalm.domains.oncall.edge import OncallEdge
+from staycalm.domains.oncall.feeds.api import router as feeds_router
+from staycalm.domains.oncall.feeds.pace import FeedPace
+from staycalm.domains.oncall.schedules.api import router as schedules_router
 from staycalm.kit.http import Permission, install_problem_details, permission_of
 from tests.domains.oncall.browser import Browser
 from tests.domains.oncall.world import FILE, World
 
 SignIn = Callable[[str], Browser]
+ROUTERS = (router, schedules_router, feeds_router)
 
 
 @pytest.fixture
@@ -27,7 +32,9 @@ def sign_in(world: World) -> SignIn:
     app = FastAPI()
     app.state.database = world.database
     install_problem_details(app)
-    app.include_router(router)
+    for each in ROUTERS:
+        app.include_router(each)
+    app.state.oncall = OncallEdge("https://calm.example", FeedPace(world.clock))
 
     async def guard(request: Request, permission: Permission) -> Actor:
         person = await world.database.read(find_person, request.headers["x-person"])
@@ -42,7 +49,8 @@ def sign_in(world: World) -> SignIn:
 
 
 def test_every_route_names_what_it_needs() -> None:
-    assert all(permission_of(route) is not None for route in router.routes)  # type: ignore[arg-type]
+    routes = [route for each in ROUTERS for route in each.routes]
+    assert all(permission_of(route) is not None for route in routes)  # type: ignore[arg-type]
 
 
 def test_anybody_sees_who_is_on_call_now_and_next(world: World, sign_in: SignIn) -> None:

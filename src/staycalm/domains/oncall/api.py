@@ -79,12 +79,10 @@ async def get_calendar(
     weeks: Annotated[int, Query(ge=1, le=52)] = 4,
     start: AwareDatetime | None = None,
 ) -> CalendarOut:
-    """Return the final schedule for some weeks from `start` (default now)."""
-    stored = await db.read(schedule_queries.get_schedule, name)
-    turns = await db.read(schedule_queries.calendar, name, start=start, days=weeks * 7)
-    return CalendarOut(
-        schedule=name, time_zone=stored.schedule.time_zone, turns=[turn_out(turn) for turn in turns]
-    )
+    """Return the final schedule for some weeks from `start` (default now), and the overrides behind it."""
+    stored, found = await db.read(schedule_queries.calendar_of, name, start=start, days=weeks * 7)
+    turns = [turn_out(each) for each in found]
+    return CalendarOut(schedule=name, time_zone=stored.schedule.time_zone, turns=turns)
 
 
 @router.get("/schedules/{name}/overrides")

@@ -219,3 +219,33 @@ class CoverageRestored(Event):
 
     name: ClassVar[str] = "oncall.coverage_restored"
     schedule: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoverageLonely(Event):
+    """`person` alone is on call and there is nobody else yet: told once, an alert from the second person on."""
+
+    name: ClassVar[str] = "oncall.coverage_lonely"
+    schedule: str
+    person: str
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalendarFeedAdded(Event):
+    """`person` made a calendar address, for `schedule` or (None) for their own shifts. The address stays out."""
+
+    name: ClassVar[str] = "oncall.calendar_feed_added"
+    feed: str
+    person: str
+    schedule: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalendarFeedRevoked(Event):
+    """The calendar address works no more."""
+
+    name: ClassVar[str] = "oncall.calendar_feed_revoked"
+    feed: str
+    person: str
+    schedule: str | None

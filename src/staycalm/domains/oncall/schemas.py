@@ -11,8 +11,9 @@ from staycalm.domains.oncall.contacts.decisions import ContactMethod
 from staycalm.domains.oncall.escalations.queries import Escalation
 from staycalm.domains.oncall.notifications.queries import Delivery
 from staycalm.domains.oncall.policies.decisions import Policy
-from staycalm.domains.oncall.schedules.decisions import WEEKDAYS, Override, Turn
+from staycalm.domains.oncall.schedules.decisions import WEEKDAYS, Override
 from staycalm.domains.oncall.schedules.queries import OnCallNow, StoredSchedule
+from staycalm.domains.oncall.schedules.stints import Stint
 
 RoleName = Literal["primary", "secondary"]
 Handle = Annotated[str, Field(min_length=1, max_length=63, examples=["alice"])]
@@ -44,6 +45,8 @@ class OverrideOut(BaseModel):
     person: str
     starts_at: datetime
     ends_at: datetime
+    reason: str = ""
+    added_by: str | None = None
 
 
 class OverridePage(BaseModel):
@@ -85,10 +88,14 @@ class ScheduleOut(BaseModel):
 
 
 class TurnOut(BaseModel):
+    """`overrides` made it differ from the rotation, which has `instead_of` as primary where they changed that."""
+
     starts_at: datetime
     ends_at: datetime
     primary: str | None
     secondary: str | None
+    overrides: list[OverrideOut] = []
+    instead_of: str | None = None
 
 
 class CalendarOut(BaseModel):
@@ -209,8 +216,15 @@ def schedule_out(stored: StoredSchedule) -> ScheduleOut:
     )
 
 
-def turn_out(turn: Turn) -> TurnOut:
-    return TurnOut.model_validate(turn, from_attributes=True)
+def turn_out(stint: Stint) -> TurnOut:
+    return TurnOut(
+        starts_at=stint.starts_at,
+        ends_at=stint.ends_at,
+        primary=stint.primary,
+        secondary=stint.secondary,
+        overrides=[override_out(each) for each in stint.overrides],
+        instead_of=stint.instead_of,
+    )
 
 
 def policy_out(policy: Policy) -> PolicyOut:

@@ -24,7 +24,7 @@ def find_findings(tx: ReadTx, name: str, *, days: int) -> tuple[Finding, ...]:
     """Return what is wrong with the schedule in the next `days` days; raises NotFound."""
     turns = queries.calendar(tx, name, days=days)
     people = {holder for turn in turns for role in ROLES if (holder := turn.holder(role)) is not None}
-    reasons = {person: _why_unreachable(tx, person) for person in sorted(people)}
+    reasons = {person: why_unreachable(tx, person) for person in sorted(people)}
     return find_holes(turns, {person: why for person, why in reasons.items() if why is not None})
 
 
@@ -59,7 +59,8 @@ def next_night(schedule: Schedule, now: datetime, hour: int) -> datetime:
     return first_instant(datetime.combine(today + timedelta(days=1), time(hour)), schedule.zone)
 
 
-def _why_unreachable(tx: ReadTx, person: str) -> str | None:
+def why_unreachable(tx: ReadTx, person: str) -> str | None:
+    """Return why no page would reach the person, as the end of a sentence about them; None when one would."""
     known = accounts.find_person(tx, person)
     if known is None or not known.is_active:
         return "has no active account"

@@ -51,13 +51,18 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """`person` holds `role` from `starts_at` until before `ends_at`, whatever the rotation says."""
+    """`person` holds `role` from `starts_at` until before `ends_at`, whatever the rotation says.
+
+    `added_by` is None for one that was added before that was kept.
+    """
 
     id: str
     role: Role
     person: str
     starts_at: datetime
     ends_at: datetime
+    reason: str = ""
+    added_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +110,19 @@ def final_schedule(
 ) -> tuple[Turn, ...]:
     """Return turns that cover start … end without overlap or hole. Of two overrides the later in order wins."""
     turns: list[Turn] = []
-    for low, high in _pieces(_cuts(schedule, overrides, start, end)):
-        turn = _turn(schedule, overrides, low, high)
+    for turn in pieces(schedule, overrides, start, end):
         last = turns[-1] if turns else None
         if last and (last.primary, last.secondary, last.shift) == (turn.primary, turn.secondary, turn.shift):
             turns[-1] = replace(last, ends_at=turn.ends_at)
         else:
             turns.append(turn)
     return tuple(turns)
+
+
+def pieces(schedule: Schedule, overrides: Sequence[Override], start: datetime, end: datetime) -> Iterator[Turn]:
+    """Yield the final schedule from start to end, cut wherever a shift or an override begins or ends."""
+    cuts = _cuts(schedule, overrides, start, end)
+    return (_turn(schedule, overrides, low, high) for low, high in pairwise(cuts) if low < high)
 
 
 def turn_at(schedule: Schedule, overrides: Sequence[Override], instant: datetime) -> Turn:
@@ -179,10 +189,6 @@ def _cuts(schedule: Schedule, overrides: Sequence[Override], start: datetime, en
         inside.add(boundary)
         number += 1
     return [start, *sorted(c for c in inside if start < c < end), end]
-
-
-def _pieces(cuts: Sequence[datetime]) -> Iterator[tuple[datetime, datetime]]:
-    return ((low, high) for low, high in pairwise(cuts) if low < high)
 
 
 def _turn(schedule: Schedule, overrides: Sequence[Override], low: datetime, high: datetime) -> Turn:

@@ -19,6 +19,8 @@ from staycalm.domains.oncall.schedules.decisions import (
     turn_at,
 )
 from staycalm.domains.oncall.schedules.model import overrides, schedules
+from staycalm.domains.oncall.schedules.stints import Stint, stints, whole_shifts
+from staycalm.domains.oncall.schedules.wall_clock import first_instant
 from staycalm.kit.database import ReadTx
 
 MAX_OVERRIDES = 500
@@ -72,14 +74,14 @@ def list_schedules(tx: ReadTx) -> tuple[StoredSchedule, ...]:
 
 
 def list_overrides(tx: ReadTx, schedule: str, *, since: datetime | None = None) -> tuple[Override, ...]:
-    """Return the overrides that end after `since` (default now), in the order they were added."""
+    """Return the overrides that end after `since` (default now), in the order they were added: the newest 500."""
     statement = (
         sa.select(overrides)
         .where(overrides.c.schedule == schedule, overrides.c.ends_at > (since or tx.now))
-        .order_by(overrides.c.id)
+        .order_by(overrides.c.id.desc())
         .limit(MAX_OVERRIDES)
     )
-    return tuple(_override(row) for row in tx.rows(statement))
+    return tuple(_override(row) for row in reversed(tx.rows(statement)))
 
 
 def get_override(tx: ReadTx, schedule: str, id: str) -> Override:
@@ -119,19 +121,49 @@ def turn_now(tx: ReadTx, stored: StoredSchedule) -> Turn:
 
 def calendar(tx: ReadTx, schedule: str, *, start: datetime | None = None, days: int = 28) -> tuple[Turn, ...]:
     """Return the final schedule for `days` (1–400) days from `start` (default now)."""
-    if not 1 <= days <= MAX_CALENDAR_DAYS:
-        raise Invalid(
-            "bad-range", f"{days} days are out of range", next_step=f"Use 1 to {MAX_CALENDAR_DAYS} days."
-        )
+    _check_days(days)
     first = start or tx.now
     stored = get_schedule(tx, schedule).schedule
     return final_schedule(stored, list_overrides(tx, schedule, since=first), first, first + timedelta(days=days))
+
+
+def calendar_of(
+    tx: ReadTx, schedule: str, *, start: datetime | None = None, days: int = 28
+) -> tuple[StoredSchedule, tuple[Stint, ...]]:
+    """Return the schedule and its stints for `days` (1–400) days of its own wall clock from `start` (default now).
+
+    A day on which the clocks change has 23 or 25 hours, so the end keeps the wall-clock time of the start.
+    """
+    _check_days(days)
+    stored, first = get_schedule(tx, schedule), start or tx.now
+    local = first.astimezone(stored.schedule.zone).replace(tzinfo=None, fold=0) + timedelta(days=days)
+    end = first_instant(local.replace(microsecond=0), stored.schedule.zone)
+    return stored, stints_between(tx, stored, first, end)
+
+
+def stints_between(
+    tx: ReadTx, stored: StoredSchedule, start: datetime, end: datetime, *, are_whole: bool = False
+) -> tuple[Stint, ...]:
+    """Return the final schedule from start to end with what is behind it; `are_whole`: no shift is cut there."""
+    schedule = stored.schedule
+    extra = list_overrides(tx, schedule.name, since=start)
+    if not are_whole:
+        return stints(schedule, extra, start, end)
+    first, last = whole_shifts(schedule, extra, start, end)
+    return stints(schedule, list_overrides(tx, schedule.name, since=first), first, last)
 
 
 def overdue_count(tx: ReadTx, late_s: float) -> int:
     """Return how many hand-offs should have happened more than `late_s` seconds ago."""
     late = tx.now - timedelta(seconds=late_s)
     return int(tx.scalar(sa.select(sa.func.count()).where(schedules.c.due_at <= late)) or 0)
+
+
+def _check_days(days: int) -> None:
+    if not 1 <= days <= MAX_CALENDAR_DAYS:
+        raise Invalid(
+            "bad-range", f"{days} days are out of range", next_step=f"Use 1 to {MAX_CALENDAR_DAYS} days."
+        )
 
 
 def _stored(row: sa.Row[Any]) -> StoredSchedule:
@@ -154,4 +186,4 @@ def _stored(row: sa.Row[Any]) -> StoredSchedule:
 
 
 def _override(row: sa.Row[Any]) -> Override:
-    return Override(row.id, row.role, row.person, row.starts_at, row.ends_at)
+    return Override(row.id, row.role, row.person, row.starts_at, row.ends_at, row.reason, row.added_by)

@@ -20,7 +20,7 @@ from staycalm.domains.oncall.events import (
 from staycalm.domains.oncall.schedules import queries
 from staycalm.domains.oncall.schedules.decisions import ROLES, Override, Role, Schedule, keep_holder
 from staycalm.domains.oncall.schedules.model import overrides, schedules
-from staycalm.kit.database import Tx
+from staycalm.kit.database import ReadTx, Tx
 
 MAX_OVERRIDE = timedelta(days=92)
 
@@ -81,6 +81,20 @@ def remove_schedule(tx: Tx, actor: Actor, name: str) -> None:
     tx.emit(actor, ScheduleChanged(subject=_subject(name), schedule=name, change="removed"))
 
 
+def check_override(tx: ReadTx, *, schedule: str, person: str, starts_at: datetime, ends_at: datetime) -> None:
+    """An override of this interval may be added; raises NotFound or Invalid."""
+    queries.get_schedule(tx, schedule)
+    if not accounts.get_person(tx, person).is_active:
+        raise Invalid("inactive-person", f"{person} is not active any more")
+    if starts_at >= ends_at or ends_at <= tx.now:
+        raise Invalid("bad-interval", "an override ends after it starts, and in the future")
+    if ends_at - starts_at > MAX_OVERRIDE:
+        raise Invalid("bad-interval", f"an override lasts at most {MAX_OVERRIDE.days} days",
+                      next_step="Change the rotation instead.")  # fmt: skip
+    if len(queries.list_overrides(tx, schedule)) >= queries.MAX_OVERRIDES:
+        raise Invalid("too-many-overrides", f"schedule {schedule} has {queries.MAX_OVERRIDES} overrides")
+
+
 def add_override(
     tx: Tx,
     actor: Actor,
@@ -94,28 +108,19 @@ def add_override(
 ) -> Override:
     """`person` holds `role` from `starts_at` (None: now) until before `ends_at`; raises NotFound or Invalid."""
     starts_at = starts_at or tx.now
-    queries.get_schedule(tx, schedule)
-    if not accounts.get_person(tx, person).is_active:
-        raise Invalid("inactive-person", f"{person} is not active any more")
-    if starts_at >= ends_at or ends_at <= tx.now:
-        raise Invalid("bad-interval", "an override ends after it starts, and in the future")
-    if ends_at - starts_at > MAX_OVERRIDE:
-        raise Invalid("bad-interval", f"an override lasts at most {MAX_OVERRIDE.days} days",
-                      next_step="Change the rotation instead.")  # fmt: skip
-    if len(queries.list_overrides(tx, schedule)) >= queries.MAX_OVERRIDES:
-        raise Invalid("too-many-overrides", f"schedule {schedule} has {queries.MAX_OVERRIDES} overrides")
-    added = Override(tx.ids.uuid(), role, person, starts_at, ends_at)
-    tx.execute(
-        overrides.insert().values(
-            id=added.id,
-            schedule=schedule,
-            role=role,
-            person=person,
-            starts_at=starts_at,
-            ends_at=ends_at,
-            reason=reason[:500],
-        )
-    )
+    check_override(tx, schedule=schedule, person=person, starts_at=starts_at, ends_at=ends_at)
+    added = Override(tx.ids.uuid(), role, person, starts_at, ends_at, reason[:500], str(actor)[:200])
+    values = {
+        "id": added.id,
+        "schedule": schedule,
+        "role": role,
+        "person": person,
+        "starts_at": starts_at,
+        "ends_at": ends_at,
+        "reason": added.reason,
+        "added_by": added.added_by,
+    }
+    tx.execute(overrides.insert().values(values))
     event = OverrideAdded(
         subject=_subject(schedule),
         schedule=schedule,
@@ -124,7 +129,7 @@ def add_override(
         person=person,
         starts_at=starts_at.isoformat(),
         ends_at=ends_at.isoformat(),
-        reason=reason[:500],
+        reason=added.reason,
     )
     tx.emit(actor, event)
     refresh(tx, schedule, check_coverage=True)
