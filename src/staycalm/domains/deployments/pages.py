@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from staycalm.core.actor import Actor
 from staycalm.domains.accounts.public import decide
 from staycalm.domains.deployments import queries, service
-from staycalm.domains.deployments.edge import DeploymentsEdge, Edge
+from staycalm.domains.deployments.edge import Edge
+from staycalm.domains.deployments.log_view import logged, read_log
 from staycalm.domains.deployments.machine import STATES
 from staycalm.domains.deployments.picture import queries as picture
-from staycalm.domains.deployments.picture.views import Card, RolloutView, card, rollout_view
+from staycalm.domains.deployments.picture.views import Card, RolloutView, card, picture_of, rollout_view
 from staycalm.domains.deployments.records import Deployment, Revision
 from staycalm.kit.database import Database, ReadTx
 from staycalm.kit.http import Db, Views, allow, view
-from staycalm.ports.errors import PortError
+from staycalm.kit.http.pictures import as_file, asked_part
 
 page_router = APIRouter(include_in_schema=False)
 Reader = Annotated[Actor, allow("metrics", "read")]
 Deployer = Annotated[Actor, allow("deploy", "write")]
 Reason = Annotated[str, Form(max_length=2000)]
 Filter = Annotated[str, Query(max_length=100)]
+Sought = Annotated[str, Query(max_length=200)]
+LogReader = Annotated[Actor, allow("logs", "read")]
+Part = Annotated[tuple[float, float] | None, Depends(asked_part)]
 ROWS = 50
-LOG_LINES = 60
-LOG_WAIT_S = 2.0
-
-
-@dataclass(frozen=True)
-class Logs:
-    """The last lines of a revision, or why there are none."""
-
-    revision: str
-    lines: tuple[str, ...] = ()
-    problem: str = ""
 
 
 @page_router.get("/deployments")
@@ -56,15 +47,42 @@ async def show_deployments(
 
 
 @page_router.get("/deployments/{name}")
-async def show_deployment(request: Request, db: Db, who: Reader, edge: Edge, name: str) -> Response:
-    """One rollout: its picture, the verdict in words, what happened, and what is ahead."""
-    course = await db.read(picture.read_course, name)
+async def show_deployment(
+    request: Request, db: Db, who: Reader, edge: Edge, name: str, part: Part, log: Filter = "", q: Sought = ""
+) -> Response:
+    """One rollout: its picture, the verdict in words, what happened, what is ahead, and the logs."""
+    course = await db.read(picture.read_course, name, part)
     roles = request.state.identity.roles
-    logs = await _logs(db, edge, course) if decide(roles, "logs", "read") else None
+    known = logged(course.deployment, course.revisions) if decide(roles, "logs", "read") else {}
     return view(
-        request, "deployments/show.html", rollout=rollout_view(course), d=course.deployment, logs=logs,
-        may_deploy=decide(roles, "deploy", "write"),
+        request, "deployments/show.html", rollout=rollout_view(course), d=course.deployment,
+        logs=await read_log(db, edge, known, of=log, q=q), may_deploy=decide(roles, "deploy", "write"),
+        part_query=f"?from={part[0]:.0f}&to={part[1]:.0f}" if part else "",
     )  # fmt: skip
+
+
+@page_router.get("/deployments/{name}/picture.svg")
+async def save_picture(db: Db, who: Reader, name: str, part: Part) -> Response:
+    """The course of the rollout as a file that stands alone, for a post-mortem."""
+    course = await db.read(picture.read_course, name, part)
+    return as_file(picture_of(course), f"{course.deployment.id}.svg")
+
+
+@page_router.get("/deployments/{name}/log")
+async def show_log(
+    request: Request, db: Db, who: LogReader, edge: Edge, name: str, log: Filter = "", q: Sought = ""
+) -> Response:
+    """The lines alone, for a page that follows them; 304 while there is nothing new."""
+    known = await db.read(_logged, name)
+    logs = await read_log(db, edge, known, of=log, q=q)
+    if logs is None:
+        return Response()
+    tag = f'"{logs.tag}"'
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers={"ETag": tag})
+    drawn: Response = view(request, "deployments/lines.html", logs=logs)
+    drawn.headers["ETag"] = tag
+    return drawn
 
 
 @page_router.post("/deployments/{name}/pause")
@@ -107,6 +125,11 @@ def running_cards(tx: ReadTx) -> tuple[Card, ...]:
     return tuple(card(d) for d in picture.list_running(tx))
 
 
+def _logged(tx: ReadTx, name: str) -> dict[str, Revision]:
+    d = queries.get_deployment(tx, name)
+    return logged(d, queries.find_revisions(tx, [d.candidate_revision, d.stable_revision]))
+
+
 def _rollout(tx: ReadTx, name: str) -> RolloutView:
     return rollout_view(picture.read_course(tx, name))
 
@@ -123,22 +146,3 @@ async def draw_running(db: Database, views: Views, key: str) -> str:
 
 def _back(d: Deployment) -> Response:
     return RedirectResponse(f"/deployments/{d.id}", status_code=303)
-
-
-async def _logs(db: Database, edge: DeploymentsEdge, course: picture.Course) -> Logs | None:
-    """Return the candidate's last lines; a target that does not answer costs the page two seconds at most."""
-    revision = course.revisions.get(course.deployment.candidate_revision or "")
-    if revision is None:
-        return None
-    try:
-        return Logs(revision.name, await asyncio.wait_for(_lines(db, edge, revision), LOG_WAIT_S))
-    except (PortError, TimeoutError, KeyError) as error:
-        return Logs(revision.name, problem=f"the log cannot be read now: {str(error) or 'no answer in time'}")
-
-
-async def _lines(db: Database, edge: DeploymentsEdge, revision: Revision) -> tuple[str, ...]:
-    if revision.state in ("stopped", "removed"):
-        saved = await db.read(picture.kept_logs, revision.name)
-        return tuple(str(line.get("text", "")) for line in saved[-LOG_LINES:])
-    found = await edge.targets[revision.target].logs(revision.name, tail=LOG_LINES)
-    return tuple(line.text for line in found)

@@ -24,6 +24,7 @@ from staycalm.domains.deployments.events import (
     DeploymentResumed,
 )
 from staycalm.domains.deployments.machine import RUNNING
+from staycalm.domains.deployments.picture.frozen import keep_picture
 from staycalm.domains.deployments.queries import find_place, get_deployment, get_revision
 from staycalm.domains.deployments.reconcile.endings import Cause, begin_rollback, withdraw
 from staycalm.domains.deployments.reconcile.steps import advance
@@ -172,6 +173,7 @@ def abort(tx: Tx, actor: Actor, deployment: str, *, reason: str, settings: Deplo
                 had_traffic=False,
             ),
         )
+        keep_picture(tx, d)
         return d
     _check_is_running(d, "abort")
     if d.state == "rolling-back":

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
 
 import sqlalchemy as sa
 
+from staycalm.core.charts.series import Graph
 from staycalm.core.events import LogEntry
 from staycalm.domains.deployments.machine import RUNNING
-from staycalm.domains.deployments.model import deployments, history
+from staycalm.domains.deployments.model import deployments
+from staycalm.domains.deployments.picture.course import drawn_graphs, within
+from staycalm.domains.deployments.picture.frozen import Frozen, find_picture, with_later
+from staycalm.domains.deployments.picture.history import EVENTS, thinned_history
 from staycalm.domains.deployments.queries import (
-    Moment,
     find_place,
     find_revisions,
     get_deployment,
@@ -21,24 +23,30 @@ from staycalm.domains.deployments.queries import (
 from staycalm.domains.deployments.records import Deployment, PlacementState, Revision
 from staycalm.kit.database import ReadTx, log
 
-POINTS = 240
-EVENTS = 200
 MOST_RUNNING = 20
+Window = tuple[float, float]
+"""A part of a rollout, as two epoch seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """A deployment with everything its page shows. `moments` are at most some 240 seconds of its history."""
+    """A deployment with everything its page shows. `graphs` hold at most some 240 seconds of its history."""
 
     deployment: Deployment
     place: PlacementState | None
-    moments: tuple[Moment, ...]
+    graphs: tuple[Graph, ...]
     events: tuple[LogEntry, ...]
     revisions: dict[str, Revision]
+    window: Window | None = None
 
     @property
     def is_live(self) -> bool:
         return self.place is not None and self.place.live == self.deployment.id
+
+    @property
+    def is_frozen(self) -> bool:
+        """Return whether nothing of the picture will change any more."""
+        return not self.deployment.is_running and not self.is_live
 
 
 def list_running(tx: ReadTx, *, limit: int = MOST_RUNNING) -> tuple[Deployment, ...]:
@@ -52,38 +60,34 @@ def list_running(tx: ReadTx, *, limit: int = MOST_RUNNING) -> tuple[Deployment, 
     return tuple(get_deployment(tx, row.id) for row in tx.rows(query))
 
 
-def thinned_history(tx: ReadTx, deployment: str, *, points: int = POINTS) -> tuple[Moment, ...]:
-    """Return about `points` seconds of the rollout, evenly spread, the last one included.
+def read_course(tx: ReadTx, name: str, window: Window | None = None) -> Course:
+    """Return everything about the deployment that `name` means; raises NotFound, Conflict, Invalid.
 
-    Totals are cumulative, so what happened between two of them is not lost.
+    Of a finished one the stored picture is shown, which never changes. `window` asks for a part in more
+    detail, as long as the seconds are kept.
     """
-    h = history.c
-    mine = h.deployment == deployment
-    span = tx.one_or_none(
-        sa.select(sa.func.min(h.second).label("a"), sa.func.max(h.second).label("b")).where(mine)
-    )
-    if span is None or span.a is None:
-        return ()
-    every = max(1, ceil((span.b - span.a + 1) / points))
-    query = (
-        sa.select(h.second, h.weight, h.body)
-        .where(mine, sa.or_(h.second % every == span.b % every, h.second == span.a))
-        .order_by(h.second)
-        .limit(points + 2)
-    )
-    return tuple(Moment(row.second, row.weight, row.body) for row in tx.rows(query))
-
-
-def read_course(tx: ReadTx, name: str) -> Course:
-    """Return everything about the deployment that `name` means; raises NotFound, Conflict, Invalid."""
     d = get_deployment(tx, name)
+    frozen = find_picture(tx, d.id) if not d.is_running else None
+    found = tuple(log.about(tx, [d.id], limit=EVENTS))
     return Course(
         deployment=d,
         place=find_place(tx, d.placement),
-        moments=thinned_history(tx, d.id),
-        events=tuple(log.about(tx, [d.id], limit=EVENTS)),
+        graphs=_graphs(tx, d, frozen, window),
+        events=with_later(frozen.events, found) if frozen is not None else found,
         revisions=find_revisions(tx, [d.candidate_revision, d.stable_revision, d.return_revision]),
+        window=window,
     )
+
+
+def _graphs(tx: ReadTx, d: Deployment, frozen: Frozen | None, window: Window | None) -> tuple[Graph, ...]:
+    if window is None:
+        return frozen.graphs if frozen is not None else drawn_graphs(d, thinned_history(tx, d.id))
+    since_s, until_s = window
+    # What came before gives the first rates of the part their quarter of a minute.
+    moments = thinned_history(tx, d.id, since_s=since_s - 20, until_s=until_s)
+    if len(moments) > 1 or frozen is None:
+        return within(drawn_graphs(d, moments), since_s, until_s)
+    return within(frozen.graphs, since_s, until_s)
 
 
 def look_stamp(tx: ReadTx, deployment: str) -> tuple[int, int, str] | None:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from staycalm.core.actor import Actor
+from staycalm.core.charts.geometry import Chart, draw
+from staycalm.core.charts.series import Mark, odds
+from staycalm.core.charts.svg import render
 from staycalm.core.durations import format_duration
-from staycalm.domains.deployments.picture.chart import Chart, draw
+from staycalm.domains.deployments.picture.course import metrics_of, plan_of
 from staycalm.domains.deployments.picture.queries import Course
-from staycalm.domains.deployments.picture.words import event_sentence, headline, reason
-from staycalm.domains.deployments.queries import Moment
+from staycalm.domains.deployments.picture.words import event_sentence, finding, headline, reason
 from staycalm.domains.deployments.records import Deployment
 
-_END_WEIGHTS = {"rolled-back": 0.0, "aborted": 0.0, "completed": 100.0}
+# What a reader looks for on the time axis, and how it is called there.
+_MARKED = {
+    "held": ("held", "warn"), "paused": ("paused", "warn"), "resumed": ("resumed", "muted"),
+    "promoted": ("promoted", "muted"), "rolled_back": ("rolled back", "bad"),
+    "rollback_failed": ("rollback failed", "bad"),
+    "completed": ("completed", "ok"), "aborted": ("aborted", "bad"),
+}  # fmt: skip
+_IN_DETAILS = ("difference",)
+JUST_AFTER_S = 90.0
 METRIC_NAMES = {
     "errors": "failed answers",
     "latency-p50": "slower than stable's median",
@@ -79,7 +89,11 @@ class RolloutView:
     """Everything that changes on the page of a deployment. No part of it depends on who looks."""
 
     card: Card
+    finding: str
     chart: Chart | None
+    proof: Chart | None
+    is_part: bool
+    is_frozen: bool
     steps: tuple[StepView, ...]
     announcement: tuple[str, ...]
     figures: tuple[tuple[str, str], ...]
@@ -121,39 +135,63 @@ def _next(d: Deployment) -> str:
 def rollout_view(course: Course) -> RolloutView:
     """Return what the page shows of the course."""
     d = course.deployment
-    evidence = d.evidence or {}
-    metrics = [each for each in evidence.get("metrics", ()) if isinstance(each, Mapping)]
-    needed = {str(each["name"]): float(each["needed"]) for each in metrics}
-    is_moving = d.state == "shifting" and not d.is_frozen
-    ends_s = d.step_ends_at.timestamp() if is_moving and d.step_ends_at is not None else None
+    told = d.evidence or {}
+    chart = draw_course(course)
     return RolloutView(
         card=card(d),
-        chart=draw(
-            _with_end(course.moments, d, metrics),
-            needed=needed,
-            ahead=d.steps[d.step + 1 :],
-            step_ends_s=ends_s,
-            ended_at=_END_WEIGHTS.get(d.state),
-        ),
+        finding=finding(d),
+        chart=_only(chart, lambda key: key not in _IN_DETAILS),
+        proof=_only(chart, lambda key: key in _IN_DETAILS),
+        is_part=course.window is not None,
+        is_frozen=course.is_frozen,
         steps=_steps(d),
         announcement=tuple(str(each) for each in d.announcement.get("sentences", ())),
         figures=_figures(d),
-        metrics=tuple(_metric(each) for each in metrics),
-        seen=_seen(evidence),
+        metrics=tuple(_metric(each) for each in metrics_of(d)),
+        seen=_seen(told),
         events=_events(course),
         is_live=course.is_live,
     )
 
 
-def _with_end(
-    moments: tuple[Moment, ...], d: Deployment, metrics: Sequence[Mapping[str, Any]]
-) -> tuple[Moment, ...]:
-    """Return the moments up to the look that decided: it ended the rollout before a second of history was due."""
-    if not moments or d.decided_at is None or not metrics:
-        return moments
-    second = max(int(d.decided_at.timestamp()), moments[-1].second + 1)
-    told = {str(each["name"]): float(each["evidence"]) for each in metrics}
-    return (*moments, Moment(second, moments[-1].weight, {**moments[-1].body, "evidence": told}))
+def draw_course(course: Course) -> Chart | None:
+    """Return every drawing of the course over one time axis; None while there is nothing to draw."""
+    times = [at for graph in course.graphs for series in graph.series for at in series.times]
+    if not times:
+        return None
+    start_s, end_s = course.window or (min(times), max(times))
+    plan_end_s = plan_of(course.deployment).end_s
+    if course.window is None and plan_end_s is not None:
+        end_s = max(end_s, plan_end_s)
+    marks = _marks(course)
+    if course.window is None:
+        # Its end is told a moment after the last second that was counted.
+        end_s = max([end_s, *(mark.at_s for mark in marks if mark.at_s <= end_s + JUST_AFTER_S)])
+    return draw(course.graphs, start_s=start_s, end_s=end_s, marks=marks)
+
+
+def picture_of(course: Course) -> str:
+    """Return the course as an SVG document that stands alone; without a course, one that says so."""
+    d = course.deployment
+    title = f"{d.id} {d.service} @ {d.environment}, {d.release}"
+    chart = draw_course(course) or draw((), start_s=d.requested_at.timestamp(), end_s=d.requested_at.timestamp())
+    return render(chart, title=title, subtitle=finding(d) or headline(d)[1])
+
+
+def _only(chart: Chart | None, wanted: Callable[[str], bool]) -> Chart | None:
+    if chart is None:
+        return None
+    panels = tuple(panel for panel in chart.panels if wanted(panel.key))
+    return replace(chart, panels=panels) if panels else None
+
+
+def _marks(course: Course) -> tuple[Mark, ...]:
+    found = []
+    for entry in course.events:
+        label, tone = _MARKED.get(entry.name.rpartition(".")[2], ("", ""))
+        if label:
+            found.append(Mark(entry.at.timestamp(), label, event_sentence(entry)[0], tone))
+    return tuple(found)
 
 
 def _events(course: Course) -> tuple[EventView, ...]:
@@ -243,7 +281,7 @@ def _metric(figures: Mapping[str, Any]) -> MetricView:
         stable=_share(figures.get("stable_rate")),
         candidate=_share(figures.get("candidate_rate")),
         difference=_difference(figures, "pp" if is_rate else "%"),
-        evidence=f"{figures['evidence']:.2f} of {figures['needed']:.2f}",
+        evidence=f"{odds(figures['evidence'])}, proof is {odds(figures['needed'])}",
         is_proven=bool(figures.get("is_proven")),
     )
 

@@ -18,6 +18,7 @@ from staycalm.domains.deployments.events import (
     DeploymentRolledBack,
 )
 from staycalm.domains.deployments.model import revisions
+from staycalm.domains.deployments.picture.frozen import keep_picture
 from staycalm.domains.deployments.queries import find_deployment, find_revisions
 from staycalm.domains.deployments.reconcile.effects import SentBack
 from staycalm.domains.deployments.records import Deployment, PlacementState, Revision, Scene, after_rollback
@@ -64,6 +65,7 @@ def complete(tx: Tx, scene: Scene, settings: DeploymentsSettings) -> Deployment:
             warm_until=warm_until.isoformat() if scene.stable is not None else None,
         ),
     )
+    keep_picture(tx, d)
     return d
 
 
@@ -91,6 +93,7 @@ def finish(tx: Tx, scene: Scene, sent: SentBack, settings: DeploymentsSettings) 
         emit_aborted(tx, d, had_traffic=had_traffic)
     else:
         _emit_rolled_back(tx, scene, d, sent)
+        keep_picture(tx, d)
     return d
 
 
@@ -194,6 +197,7 @@ def emit_aborted(tx: Tx, d: Deployment, *, had_traffic: bool) -> None:
             had_traffic=had_traffic,
         ),
     )
+    keep_picture(tx, d)
 
 
 def _emit_rolled_back(tx: Tx, scene: Scene, d: Deployment, sent: SentBack) -> None:

@@ -70,7 +70,7 @@ def _save(tx: Tx, d: Deployment, looked: Looked, settings: DeploymentsSettings) 
     moments = state.tally.moments
     state = replace(state, version=state.version + 1, saved_s=state.last_s, tally=replace(state.tally, moments=()))
     for moment in moments:
-        body = {**moment.body, "verdict": looked.verdict, "evidence": _evidence_figures(looked)}
+        body = {**moment.body, "verdict": looked.verdict, **_figures(looked)}
         save_moment(tx, d.id, moment.second, moment.weight, body)
     save_evidence(tx, d.id, dump_watch(state))
     first_bad_at = datetime.fromtimestamp(state.first_bad_s, UTC) if state.first_bad_s is not None else None
@@ -89,8 +89,12 @@ def _save(tx: Tx, d: Deployment, looked: Looked, settings: DeploymentsSettings) 
     return state, d
 
 
-def _evidence_figures(looked: Looked) -> dict[str, Any]:
-    return {metric.name: metric.evidence for metric in looked.told.metrics} if looked.told is not None else {}
+def _figures(looked: Looked) -> dict[str, Any]:
+    metrics = looked.told.metrics if looked.told is not None else ()
+    return {
+        "evidence": {metric.name: metric.evidence for metric in metrics},
+        "difference": {metric.name: [metric.difference, metric.low, metric.high] for metric in metrics},
+    }
 
 
 def _react(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
@@ -13,6 +14,11 @@ from staycalm.ports.traffic import Samples, Slot
 LADDER_MS = (1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 50.0, 70.0, 100.0, 150.0, 200.0, 300.0, 500.0,
              700.0, 1000.0, 1500.0, 2000.0, 3000.0, 5000.0, 10000.0, inf)  # fmt: skip
 MAX_MOMENTS = 900
+NO_TIMES = (0,) * len(LADDER_MS)
+
+
+def _together(a: Sequence[int], b: Sequence[int]) -> tuple[int, ...]:
+    return tuple(x + y for x, y in zip(a, b, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,24 +27,28 @@ class Arm:
 
     total: int = 0
     bad: int = 0
-    times: tuple[int, ...] = (0,) * len(LADDER_MS)
+    times: tuple[int, ...] = NO_TIMES
 
     def plus(self, other: Arm) -> Arm:
         """Return both together."""
-        times = tuple(a + b for a, b in zip(self.times, other.times, strict=True))
-        return Arm(self.total + other.total, self.bad + other.bad, times)
+        return Arm(self.total + other.total, self.bad + other.bad, _together(self.times, other.times))
 
     def quantile_ms(self, share: float) -> float | None:
         """Return the response time that `share` of requests do not exceed, linear within a rung."""
-        count = sum(self.times)
-        if not count:
-            return None
-        wanted, below, lower = share * count, 0, 0.0
-        for upper, here in zip(LADDER_MS, self.times, strict=True):
-            if here and below + here >= wanted:
-                return lower if upper == inf else lower + (upper - lower) * (wanted - below) / here
-            below, lower = below + here, upper
-        return lower
+        return quantile_ms(self.times, share)
+
+
+def quantile_ms(times: Sequence[int], share: float) -> float | None:
+    """Return the response time that `share` of the requests counted per LADDER_MS do not exceed; None of none."""
+    count = sum(times)
+    if not count:
+        return None
+    wanted, below, lower = share * count, 0, 0.0
+    for upper, here in zip(LADDER_MS, times, strict=True):
+        if here and below + here >= wanted:
+            return lower if upper == inf else lower + (upper - lower) * (wanted - below) / here
+        below, lower = below + here, upper
+    return lower
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,8 @@ class Tally:
     candidate_bad: int = 0
     stable_total: int = 0
     stable_bad: int = 0
+    candidate_times: tuple[int, ...] = NO_TIMES
+    stable_times: tuple[int, ...] = NO_TIMES
     recent: tuple[tuple[int, int, int, int], ...] = ()
     moments: tuple[Moment, ...] = ()
 
@@ -106,6 +118,8 @@ def add(
         candidate_bad=tally.candidate_bad + candidate.bad,
         stable_total=tally.stable_total + stable.total,
         stable_bad=tally.stable_bad + stable.bad,
+        candidate_times=_together(tally.candidate_times, candidate.times),
+        stable_times=_together(tally.stable_times, stable.times),
         recent=recent,
     )
 
@@ -114,14 +128,16 @@ def _end_of_second(tally: Tally, second: int, weight: float) -> Tally:
     moments = tally.moments
     if tally.second:
         body = {
-            "candidate": _shown(tally.candidate, tally.candidate_total, tally.candidate_bad),
-            "stable": _shown(tally.stable, tally.stable_total, tally.stable_bad),
+            "candidate": _shown(
+                tally.candidate, tally.candidate_total, tally.candidate_bad, tally.candidate_times
+            ),
+            "stable": _shown(tally.stable, tally.stable_total, tally.stable_bad, tally.stable_times),
         }
         moments = (*moments, Moment(tally.second, tally.weight, body))[-MAX_MOMENTS:]
     return replace(tally, second=second, weight=weight, candidate=Arm(), stable=Arm(), moments=moments)
 
 
-def _shown(arm: Arm, total: int, bad: int) -> dict[str, Any]:
+def _shown(arm: Arm, total: int, bad: int, times: Sequence[int]) -> dict[str, Any]:
     return {
         "requests": arm.total,
         "bad": arm.bad,
@@ -129,6 +145,7 @@ def _shown(arm: Arm, total: int, bad: int) -> dict[str, Any]:
         "p95_ms": arm.quantile_ms(0.95),
         "total": total,
         "total_bad": bad,
+        "times": list(times),
     }
 
 
