@@ -23,6 +23,10 @@ STATES = ["open", "firing", "acknowledged", "suppressed", "resolved"]
 def alerts(api: Api, as_json: bool, limit: int, **wanted: str | None) -> None:
     """List open alerts, the most urgent first."""
     page: dict[str, Any] = api.get(BASE, limit=limit, **wanted)
+    if not page["items"] and (wanted["service"] or wanted["environment"]):
+        from staycalm.cli.names import must_exist
+
+        must_exist(api, service=wanted["service"], environment=wanted["environment"])
     if as_json:
         output.print_json(page)
         return

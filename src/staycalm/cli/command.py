@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from staycalm.cli import exits
-from staycalm.client.api import Api
+from staycalm.client.api import Api, ApiError
 from staycalm.client.connection import find_connection
 
 SERVER = click.option(
@@ -18,8 +18,33 @@ SERVER = click.option(
 )
 TOKEN = click.option("--token", metavar="TOKEN", help="Token to use (else SC_TOKEN).")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+NOT_FOUND = 404
 COMMON = (exits.OK, exits.USAGE)
 REMOTE = (exits.REFUSED, exits.UNREACHABLE, exits.NOT_FOUND, exits.NOT_ALLOWED, exits.CONFLICT)
+
+
+# What an argument or option of this metavar or name is the name of: the shell completes it from the server.
+KINDS = {
+    "service": "services",
+    "environment": "environments",
+    "deployment": "deployments",
+    "revision": "revisions",
+    "schedule": "schedules",
+    "INC-n": "incidents",
+    "ALG-n|INC-n|ALERT": "alerts",
+}
+
+
+class Known(click.types.StringParamType):
+    """Text that names something the server knows."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        from staycalm.cli.names import complete
+
+        return complete(self.kind, ctx, incomplete)
 
 
 class Command(click.Command):
@@ -29,6 +54,10 @@ class Command(click.Command):
         super().__init__(*args, **named)
         self.example = example
         self.codes = tuple(sorted({*COMMON, *codes}))
+        for param in self.params:
+            kind = KINDS.get(param.metavar or "") or KINDS.get(param.name or "")
+            if kind and type(param.type) is click.types.StringParamType:
+                param.type = Known(kind)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if self.example:
@@ -55,7 +84,15 @@ def command(
         def run(server: str | None, token: str | None, as_json: bool, **rest: Any) -> Any:
             given = click.get_current_context().find_root().params
             found = find_connection(server or given.get("server"), token or given.get("token"), os.environ)
-            return function(Api(found, timeout_s=timeout_s), as_json, **rest)
+            api = Api(found, timeout_s=timeout_s)
+            try:
+                return function(api, as_json, **rest)
+            except ApiError as error:
+                if error.status == NOT_FOUND:
+                    from staycalm.cli.names import add_known
+
+                    add_known(api, error, rest.values())
+                raise
 
         wrapped: Callable[..., Any] = functools.wraps(function)(run)
         for option in (JSON, TOKEN, SERVER):

@@ -23,6 +23,10 @@ WHY = click.option("--reason", default="", help="Why; it is in the record.")
 def deployments(api: Api, as_json: bool, limit: int, service: str | None, environment: str | None) -> None:
     """List deployments, the newest first."""
     page: dict[str, Any] = api.get(BASE, limit=limit, service=service, environment=environment)
+    if not page["items"] and (service or environment):
+        from staycalm.cli.names import must_exist
+
+        must_exist(api, service=service, environment=environment)
     if as_json:
         output.print_json(page)
         return
@@ -36,9 +40,10 @@ def deployments(api: Api, as_json: bool, limit: int, service: str | None, enviro
     output.table(
         headings,
         rows,
-        empty="No deployments yet. `sc ops deploy --help` shows how.",
+        empty="No deployments. `sc ops deploy --help` shows how.",
         tones=(5,),
         spare=(8, 4, 7, 3),
+        right=(6,),
     )
 
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from difflib import get_close_matches
+import errno
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from staycalm.cli import exits
+from staycalm.cli import exits, output
+from staycalm.cli.measure import harmless
 from staycalm.client.api import ApiError, Unreachable
 from staycalm.client.connection import NoServer
-from staycalm.core.text import one_line
 
 SENTENCE_LIMIT = 2000
+SAME_WORD, SAME_ID = 0.5, 0.8
+WAYS_OUT = {
+    errno.ENOENT: "Check the path: every directory in it has to be there.",
+    errno.EACCES: "Check who may read and write there, or run it as that user.",
+    errno.ENOSPC: "Free some space, or write elsewhere.",
+    errno.EISDIR: "Name a file in it.",
+    errno.ENOTDIR: "Check the path: a part of it is a file.",
+}
 
 
 class Trouble(Exception):
@@ -28,12 +35,9 @@ class Trouble(Exception):
 
 def fail(message: str, next_step: str = "", *, code: int) -> int:
     """The refusal is on standard error; returns the exit code."""
-    line = f"sc: {one_line(message, SENTENCE_LIMIT)}"
-    if sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb":
-        line = click.style(line, fg="red")
-    click.echo(line, err=True)
+    output.complain(f"sc: {harmless(message, SENTENCE_LIMIT)}", fg="red")
     if next_step:
-        click.echo(one_line(next_step, SENTENCE_LIMIT), err=True)
+        output.complain(harmless(next_step, SENTENCE_LIMIT))
     return code
 
 
@@ -51,7 +55,7 @@ def explain(error: Exception) -> int:
         return _explain_refusal(error)
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        return fail(f"{where}{error.strerror or error}", code=exits.REFUSED)
+        return fail(f"{where}{error.strerror or error}", WAYS_OUT.get(error.errno or 0, ""), code=exits.REFUSED)
     raise error
 
 
@@ -59,7 +63,19 @@ def _explain_usage(error: click.ClickException) -> int:
     ctx = getattr(error, "ctx", None)
     hint = f"`{ctx.command_path} --help` shows how." if ctx is not None else ""
     message = error.format_message()
+    if isinstance(error, click.NoSuchOption):
+        near = f" Did you mean `{error.possibilities[0]}`?" if error.possibilities else ""
+        message = f"There is no option `{error.option_name}`.{near}"
+    elif isinstance(error, click.BadParameter) and (near_choice := _near_choice(error)):
+        message = f"{message} Did you mean `{near_choice}`?"
     return fail(message, "" if "`sc" in message else hint, code=exits.USAGE)
+
+
+def _near_choice(error: click.BadParameter) -> str:
+    """Return the choice nearest to the value that was refused; click quotes it first."""
+    choices = getattr(getattr(error.param, "type", None), "choices", ())
+    asked = error.message.partition("'")[2].partition("'")[0]
+    return nearest(asked, [str(each) for each in choices])
 
 
 def _explain_refusal(error: ApiError) -> int:
@@ -77,5 +93,14 @@ def _nearest(problem: dict[str, Any]) -> str:
     asked, known = problem.get("asked"), problem.get("known")
     if not isinstance(asked, str) or not isinstance(known, list):
         return ""
-    near = get_close_matches(asked, [str(each) for each in known], n=1, cutoff=0.5)
-    return near[0] if near else ""
+    return nearest(asked, [str(each) for each in known])
+
+
+def nearest(asked: str, known: Sequence[str]) -> str:
+    """Return what was probably meant, empty when nothing is near. Ids with a number must be very near."""
+    from difflib import get_close_matches
+
+    by_lower = {each.lower(): each for each in known}
+    cutoff = SAME_ID if any(each.isdigit() for each in asked) else SAME_WORD
+    near = get_close_matches(asked.lower(), by_lower, n=1, cutoff=cutoff)
+    return by_lower[near[0]] if near else ""

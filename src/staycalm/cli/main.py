@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
-from difflib import get_close_matches
 from typing import Any
 
 import click
 
 from staycalm import __version__
-from staycalm.cli import exits
+from staycalm.cli import exits, output
 from staycalm.cli.command import SERVER, TOKEN
-from staycalm.cli.errors import Trouble, explain, fail
+from staycalm.cli.errors import Trouble, explain, fail, nearest
 from staycalm.client.api import ApiError, Unreachable
 from staycalm.client.connection import NoServer
 
@@ -73,6 +73,7 @@ PEOPLE = {
     "reactivate": "staycalm.cli.people:reactivate",
     "link": "staycalm.cli.people:link",
 }
+GROUPS = {"sc ops": OPS, "sc people": PEOPLE, "sc token": TOKENS, "sc": TOP}
 
 
 class Commands(click.Group):
@@ -99,11 +100,17 @@ class Commands(click.Group):
 
 
 def _hint(asked: str, table: dict[str, str], ctx: click.Context) -> str:
-    near = get_close_matches(asked, table, n=1, cutoff=0.5)
+    """Return what may have been meant: the same word in another group, else a near one here or there."""
+    for group, commands in GROUPS.items():
+        if asked in commands:
+            return f" Did you mean `{group} {asked}`?"
+    near = nearest(asked, list(table))
     if near:
-        return f" Did you mean `{ctx.command_path} {near[0]}`?"
-    if asked in OPS:
-        return f" Did you mean `sc ops {asked}`?"
+        return f" Did you mean `{ctx.command_path} {near}`?"
+    for group, commands in GROUPS.items():
+        near = nearest(asked, list(commands))
+        if near:
+            return f" Did you mean `{group} {near}`?"
     return f" `{ctx.command_path} --help` lists them."
 
 
@@ -131,8 +138,13 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Return the exit code of `sc ARGUMENTS`."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a letter shows a question mark: no output is worth a failure.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    forced: dict[str, Any] = {"color": True} if output.has_colours() and not sys.stdout.isatty() else {}
     try:
-        result = sc.main(arguments, prog_name="sc", standalone_mode=False)
+        result = sc.main(arguments, prog_name="sc", standalone_mode=False, **forced)
         return result if isinstance(result, int) else exits.OK
     except click.exceptions.Exit as end:
         return end.exit_code
