@@ -107,7 +107,7 @@ def test_every_command_has_a_page_without_stray_requests() -> None:
     if groff is not None:
         page = written["sc-ops-deploy.1"].encode()
         done = subprocess.run(
-            [groff, "-man", "-Tutf8", "-ww"], input=page, capture_output=True, timeout=60, check=True
+            [groff, "-man", "-Tutf8", "-P-cbou", "-ww"], input=page, capture_output=True, timeout=60, check=True
         )
         assert done.stderr == b""
         assert b"SYNOPSIS" in done.stdout
