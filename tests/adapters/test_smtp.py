@@ -178,6 +178,22 @@ def test_the_server_accepts_and_then_hangs_up_without_a_goodbye() -> None:
     assert asyncio.run(story()) == "2.0.0 queued as 4711"
 
 
+def test_a_digest_can_be_ended_from_the_mail_program_and_nothing_else_can() -> None:
+    (page,) = deliver(PAGE).mails
+    assert page["List-Unsubscribe"] is None and page["List-Unsubscribe-Post"] is None
+    (digest,) = deliver(replace(PAGE, unsubscribe_url="https://calm.example/digest/stop/sc_ack_x")).mails
+    assert str(digest["List-Unsubscribe"]) == "<https://calm.example/digest/stop/sc_ack_x>"
+    assert str(digest["List-Unsubscribe-Post"]) == "List-Unsubscribe=One-Click"
+
+
+@pytest.mark.parametrize(
+    "url", ["https://x.example/a>, <https://evil.example", "https://x\r\nBcc: eve", "mailto:a@b"]
+)
+def test_an_address_to_unsubscribe_at_cannot_become_another_header(url: str) -> None:
+    with pytest.raises(InvalidSpec):
+        deliver(replace(PAGE, unsubscribe_url=url))
+
+
 # -- signing in and encryption ------------------------------------------------------------------
 
 

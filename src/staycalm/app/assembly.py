@@ -32,6 +32,7 @@ from staycalm.domains.monitoring import api as monitoring_api
 from staycalm.domains.oncall import api as oncall_api
 from staycalm.domains.oncall import calendar_pages as oncall_calendar_pages
 from staycalm.domains.oncall import pages as oncall_pages
+from staycalm.domains.oncall.digest import pages as digest_pages
 from staycalm.domains.oncall.edge import OncallEdge
 from staycalm.domains.oncall.feeds import api as feeds_api
 from staycalm.domains.oncall.feeds import pages as feeds_pages
@@ -67,6 +68,7 @@ def routers() -> list[APIRouter]:
         alerts_pages.page_router,
         incidents_pages.page_router,
         oncall_pages.page_router,
+        digest_pages.page_router,
         feeds_pages.page_router,
         oncall_calendar_pages.page_router,
         schedules_pages.page_router,

@@ -89,6 +89,7 @@ def subscriptions(settings: Settings) -> list[Subscription]:
         Subscription("oncall.alert-acknowledged", alerts.AlertAcknowledged,
                      on_oncall.acknowledge_for_alert_group, FIRST),
         Subscription("oncall.alert-resolved", alerts.AlertResolved, on_oncall.stop_for_alert_group),
+        Subscription("oncall.over", oncall.EscalationStopped, on_oncall.tell_that_it_is_over, LATER),
         Subscription("oncall.unreached", oncall.NotificationFailed,
                      on_oncall.hurry_when_nobody_was_reached, FIRST),
         Subscription("oncall.contact-changed", oncall.ContactMethodChanged,

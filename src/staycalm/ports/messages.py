@@ -14,7 +14,8 @@ class Message:
 
     `action_url` is the page with the one button (acknowledge); `data` is what a machine gets.
     `priority` is P0-P3, or None when nobody has to hurry. `is_duplicate_possible` marks a repeat
-    after a crash between sending and recording.
+    after a crash between sending and recording. `unsubscribe_url` ends messages of this kind: one POST to it,
+    without a log-in (RFC 8058); None for everything that somebody has to know.
     """
 
     subject: str
@@ -25,6 +26,7 @@ class Message:
     action_url: str | None = None
     data: dict[str, Any] = field(default_factory=dict)
     is_duplicate_possible: bool = False
+    unsubscribe_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,6 +63,41 @@ def test_a_possible_repeat_says_so() -> None:
     message = page(is_duplicate_possible=True)
     assert message.is_duplicate_possible and message.subject.endswith("(repeat)")
     assert "interrupted while sending it" in message.text and "interrupted while sending it" in str(message.html)
+
+
+def test_an_escalation_says_that_nobody_has_answered() -> None:
+    text = page(replace(PAGE, step=2)).text
+    assert text.startswith(
+        "Acknowledge within 5m, or the next person is paged. Nobody has answered so far.\n" + LINK
+    )
+
+
+@pytest.mark.parametrize(("priority", "when"), [("P0", "now"), (None, "now"), ("P2", "when you have time")])
+def test_a_notice_that_nobody_acknowledges_says_when_to_look(priority: str | None, when: str) -> None:
+    text = page(replace(PAGE, priority=priority), kind="notice", acknowledge_url=None).text
+    assert text.startswith(f"Look at it {when}. Nobody has to acknowledge it.\n")
+
+
+def test_the_end_wakes_nobody_and_says_so_in_the_subject() -> None:
+    over = page(replace(PAGE, lead="INC-3 is resolved"), kind="over", acknowledge_url=None)
+    assert over.subject == "[P0 over] shop@production: Error rate 7.4 % (INC-3)"
+    assert over.text.startswith("Nothing to do any more: INC-3 is resolved.\n") and over.priority is None
+
+
+@pytest.mark.parametrize("kind", ["page", "notice", "over", "digest", "test"])
+def test_nothing_is_fetched_by_reading_and_dark_readers_get_dark(kind: str) -> None:
+    html = str(page(kind=kind).html)
+    assert not re.search(r"<(?:img|script|link|iframe)|url\(|@import|@font-face", html)
+    assert "prefers-color-scheme: dark" in html and 'content="light dark"' in html
+
+
+def test_what_was_stored_by_older_code_is_still_read() -> None:
+    content = replace(PAGE, groups=(("Incidents", (("INC-3", "/incidents/INC-3"),)),))
+    stored = json.loads(json.dumps(content.as_json()))
+    message = page(Content.from_json(stored), kind="digest", acknowledge_url=None)
+    assert "- INC-3: https://calm.example/incidents/INC-3" in message.text
+    del stored["groups"], stored["lead"]
+    assert page(Content.from_json(stored)).text == page().text
 
 
 class Tags(HTMLParser):

@@ -16,7 +16,7 @@ from staycalm.domains.catalog.questions import Change
 from staycalm.domains.catalog.service import apply_file
 from staycalm.domains.oncall import public as oncall
 from staycalm.domains.oncall import subscribers
-from staycalm.domains.oncall.events import ContactMethodChanged, NotificationFailed
+from staycalm.domains.oncall.events import ContactMethodChanged, EscalationStopped, NotificationFailed
 from staycalm.domains.oncall.file_sections import file_sections
 from staycalm.domains.oncall.public import Escalation, OncallSettings
 from staycalm.domains.oncall.reconcile import reconcilers
@@ -67,6 +67,7 @@ class World:
         listed = [
             Subscription("oncall.hurry", NotificationFailed, subscribers.hurry_when_nobody_was_reached),
             Subscription("oncall.coverage", ContactMethodChanged, subscribers.check_coverage_after_contact_change),
+            Subscription("oncall.over", EscalationStopped, subscribers.tell_that_it_is_over),
         ]
         subscriptions = Subscriptions(listed)
         database.subscriptions = subscriptions

@@ -19,6 +19,7 @@ from staycalm.ports.messages import Message
 MAX_ADDRESS = 254
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
+_URI = re.compile(r"https?://[!#-;=?-\[\]_a-z~]+\Z", re.ASCII)
 _IMPORTANCE = {"P0": "high", "P1": "high", "P2": "normal", "P3": "low"}
 REPEAT = "This may be a repeat: it is not known whether the first copy was sent."
 
@@ -47,6 +48,13 @@ def header_text(value: str, name: str) -> str:
     return value
 
 
+def _uri(value: str) -> str:
+    """Return an http(s) address that can stand between angle brackets; raises InvalidSpec."""
+    if not _URI.match(value):
+        raise InvalidSpec(f"{one_line(value, 80)!r} is not an address to unsubscribe at; the mail was not sent")
+    return value
+
+
 def message_id(idempotency_key: str, sender: str) -> str:
     """Return the same Message-ID for every try of one notification, so that mail clients fold repeats."""
     digest = hashlib.sha256(idempotency_key.encode("utf-8", "surrogatepass")).hexdigest()
@@ -69,6 +77,9 @@ def compose(address: str, message: Message, *, sender: str, sender_name: str, at
         if message.priority is not None:
             mail["X-StayCalm-Priority"] = header_text(message.priority, "priority")
             mail["Importance"] = _IMPORTANCE.get(message.priority, "normal")
+        if message.unsubscribe_url is not None:
+            mail["List-Unsubscribe"] = f"<{_uri(message.unsubscribe_url)}>"
+            mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
         if message.is_duplicate_possible:
             mail["X-StayCalm-Possible-Duplicate"] = "yes"
     except (ValueError, MessageError) as error:

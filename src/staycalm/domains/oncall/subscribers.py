@@ -8,9 +8,10 @@ from staycalm.core.priority import parse_priority
 from staycalm.domains.accounts.events import PersonDeactivated, PersonReactivated
 from staycalm.domains.alerts.events import AlertAcknowledged, AlertRaised, AlertResolved
 from staycalm.domains.oncall.coverage import service as coverage
+from staycalm.domains.oncall.escalations import closing
 from staycalm.domains.oncall.escalations import queries as escalation_queries
 from staycalm.domains.oncall.escalations import service as escalations
-from staycalm.domains.oncall.events import ContactMethodChanged, NotificationFailed
+from staycalm.domains.oncall.events import ContactMethodChanged, EscalationStopped, NotificationFailed
 from staycalm.domains.oncall.policies.queries import timing_by_priority
 from staycalm.kit.database import Tx
 
@@ -49,6 +50,15 @@ def stop_for_alert_group(tx: Tx, recorded: Recorded[AlertResolved]) -> None:
     """Nobody is paged for a group in which nothing fires any more."""
     if recorded.event.is_group_resolved:
         escalations.stop_escalation(tx, SYSTEM, recorded.event.subject, "resolved")
+
+
+def tell_that_it_is_over(tx: Tx, recorded: Recorded[EscalationStopped]) -> None:
+    """Whoever was asked learns that nobody has to answer any more."""
+    event, actor = recorded.event, recorded.actor
+    found = escalation_queries.find_escalation(tx, event.escalation)
+    if found is not None:
+        ended_by = actor.id if actor.kind == "person" else ""
+        closing.tell_over(tx, found, ended_by=ended_by, reason=event.reason)
 
 
 def hurry_when_nobody_was_reached(tx: Tx, recorded: Recorded[NotificationFailed]) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from staycalm.domains.oncall.contacts.decisions import ContactMethod
 
-Kind = Literal["page", "notice", "test"]
+Kind = Literal["page", "notice", "test", "over", "digest"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,24 +1,28 @@
-"""The words of pages and notices. First line: what to do. Pure."""
+"""The words of messages: pages, notices, the end of it, and the daily digest. First line: what to do. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from html import escape
 from typing import Any
 
 from staycalm.core.durations import format_duration
+from staycalm.domains.oncall.notifications import html
 from staycalm.domains.oncall.notifications.decisions import Kind
 from staycalm.ports.messages import Message
 
 MAX_SUBJECT = 180
+# Nobody has to hurry for these: they carry no priority, so that no phone is woken by them.
+QUIET: tuple[Kind, ...] = ("over", "digest")
+STOP = "Do not send me this digest any more"
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
     """What one message tells. `url_path` is the page about `subject`; `act_within_s` the time to acknowledge.
 
-    `why` says why this person gets it, `text` is more to read, `is_last` that nobody comes after them.
+    `why` says why this person gets it, `text` is more to read, `is_last` that nobody comes after them. `groups`
+    are headings with their lines, each (text, path or ""): what a digest consists of; `lead` is its first line.
     """
 
     subject: str
@@ -32,6 +36,8 @@ class Content:
     step: int | None = None
     act_within_s: float | None = None
     is_last: bool = False
+    lead: str = ""
+    groups: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return what the row stores."""
@@ -52,24 +58,42 @@ def compose(
     key: str,
     public_url: str,
     acknowledge_url: str | None = None,
+    stop_url: str | None = None,
     is_duplicate_possible: bool = False,
 ) -> Message:
-    """Return the message as it leaves. Every link begins with `public_url`, never with a request's Host."""
-    about = public_url.rstrip("/") + content.url_path
+    """Return the message as it leaves. Every link begins with `public_url`, never with a request's Host.
+
+    `stop_url` ends messages of this kind for the person: only a digest has one.
+    """
+    base = public_url.rstrip("/")
+    about = base + content.url_path
     first = _first_line(content, kind, acknowledge_url is not None)
-    facts = _facts(content, about)
+    facts = _facts(content, kind, about)
     repeat = (
         "You may have had this message before: StayCalm was interrupted while sending it."
         if is_duplicate_possible
         else ""
     )
+    groups = [
+        html.Group(one_line(heading, 200), tuple((one_line(t, 400), base + p if p else "") for t, p in lines))
+        for heading, lines in content.groups
+    ]
     return Message(
         subject=_subject(content, kind, is_duplicate_possible),
-        text=_text(first, acknowledge_url, content, facts, repeat),
-        html=_html(first, acknowledge_url, content, facts, repeat),
+        text=_text(first, acknowledge_url, content, facts, groups, repeat, stop_url),
+        html=html.page(
+            first=first,
+            button=("Acknowledge", acknowledge_url) if acknowledge_url else None,
+            facts=facts,
+            groups=groups,
+            text=content.text,
+            notes=[repeat] if repeat else [],
+            stop=(STOP, stop_url) if stop_url else None,
+        ),
         idempotency_key=key,
-        priority=content.priority,
+        priority=None if kind in QUIET else content.priority,
         action_url=acknowledge_url or about,
+        unsubscribe_url=stop_url,
         is_duplicate_possible=is_duplicate_possible,
         data={
             "kind": kind,
@@ -104,26 +128,35 @@ def _subject(content: Content, kind: Kind, is_repeat: bool) -> str:
     where = _where(content)
     what = f"{where}: {content.title}" if where else content.title
     marks = f"[{content.priority}] " if content.priority else ""
-    if kind == "test":
-        marks = "[Test] "
-    tail = f" ({content.subject})" + (" (repeat)" if is_repeat else "")
+    if kind == "over":
+        marks = f"[{content.priority} over] " if content.priority else "[Over] "
+    elif kind in ("test", "digest"):
+        marks = f"[{kind.capitalize()}] "
+    tail = "" if kind == "digest" else f" ({content.subject})"
+    tail += " (repeat)" if is_repeat else ""
     return marks + one_line(what, MAX_SUBJECT - len(marks) - len(tail)) + tail
 
 
 def _first_line(content: Content, kind: Kind, can_acknowledge: bool) -> str:
     if kind == "test":
         return "Nothing to do: this is a test that was asked for. Pages will reach you here."
+    if kind == "over":
+        return one_line(f"Nothing to do any more: {content.lead or 'it is over'}", 400).rstrip(".") + "."
+    if kind == "digest":
+        return one_line(content.lead, 400)
     if not can_acknowledge:
-        return one_line(content.title, 400)
+        when = "when you have time" if content.priority in ("P2", "P3") else "now"
+        return f"Look at it {when}. Nobody has to acknowledge it."
     within = f" within {format_duration(content.act_within_s)}" if content.act_within_s else ""
     if kind == "notice":
         return f"Acknowledge{within}, or you will be paged."
+    before = " Nobody has answered so far." if (content.step or 1) > 1 else ""
     if content.is_last:
-        return f"Acknowledge{within}: nobody is paged after you."
-    return f"Acknowledge{within}, or the next person is paged."
+        return f"Acknowledge{within}: nobody is paged after you.{before}"
+    return f"Acknowledge{within}, or the next person is paged.{before}"
 
 
-def _facts(content: Content, about: str) -> list[tuple[str, str]]:
+def _facts(content: Content, kind: Kind, about: str) -> list[tuple[str, str]]:
     pairs = [
         ("What", content.title),
         ("Priority", content.priority or ""),
@@ -131,41 +164,28 @@ def _facts(content: Content, about: str) -> list[tuple[str, str]]:
         ("Why you", content.why),
         (content.subject, about),
     ]
+    if kind == "digest":
+        pairs = [("Everything", about)]
     return [(name, one_line(value, 1000)) for name, value in pairs if value]
 
 
-def _text(first: str, link: str | None, content: Content, facts: list[tuple[str, str]], repeat: str) -> str:
+def _text(
+    first: str,
+    link: str | None,
+    content: Content,
+    facts: list[tuple[str, str]],
+    groups: list[html.Group],
+    repeat: str,
+    stop: str | None,
+) -> str:
     lines = [first, *([link] if link else []), ""]
+    for group in groups:
+        lines += [group.heading, *(f"- {text}{f': {url}' if url else ''}" for text, url in group.lines), ""]
     lines += [f"{name}: {value}" for name, value in facts]
     if content.text:
         lines += ["", content.text.replace("\r\n", "\n").rstrip()]
     if repeat:
         lines += ["", repeat]
+    if stop:
+        lines += ["", f"{STOP}: {stop}"]
     return "\n".join(lines) + "\n"
-
-
-def _html(first: str, link: str | None, content: Content, facts: list[tuple[str, str]], repeat: str) -> str:
-    button = ""
-    if link:
-        style = (
-            "display:inline-block;padding:12px 24px;background:#b3261e;color:#ffffff;"
-            "font-weight:bold;text-decoration:none;border-radius:6px"
-        )
-        button = f'<p><a href="{escape(link)}" style="{style}">Acknowledge</a></p>'
-    rows = "".join(
-        f'<tr><th align="left" style="padding:2px 12px 2px 0">{escape(name)}</th><td>{cell}</td></tr>'
-        for name, cell in _cells(facts)
-    )
-    more = f'<pre style="white-space:pre-wrap">{escape(content.text)}</pre>' if content.text else ""
-    again = f"<p>{escape(repeat)}</p>" if repeat else ""
-    return (
-        '<!doctype html><html lang="en"><body style="font-family:sans-serif">'
-        f"<p><strong>{escape(first)}</strong></p>{button}<table>{rows}</table>{more}{again}</body></html>"
-    )
-
-
-def _cells(facts: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return the facts escaped; the last one, our own address, is the only link."""
-    told = [(name, escape(value)) for name, value in facts]
-    name, about = told[-1]
-    return [*told[:-1], (name, f'<a href="{about}">{about}</a>')]

@@ -110,11 +110,28 @@ def _plan(tx: Tx, id: str, *, settings: OncallSettings, public_url: str) -> Send
         key=row.id,
         public_url=public_url,
         acknowledge_url=_link(tx, row, settings, public_url),
+        stop_url=_stop_link(tx, row, settings, public_url),
         is_duplicate_possible=is_repeat,
     )
     return SendNotification(
         key=row.id, channel=row.channel, address=row.address, message=message, attempt=row.attempts + 1
     )
+
+
+def _stop_link(tx: Tx, row: Row, settings: OncallSettings, public_url: str) -> str | None:
+    """Return where the recipient of a digest ends it; nothing else may be ended by a link."""
+    if row.kind != "digest":
+        return None
+    token = service.make_link(
+        tx,
+        purpose="digest",
+        subject=row.subject,
+        escalation="",
+        notification=row.id,
+        person=row.person,
+        valid_s=settings.links_keep_s,
+    )
+    return f"{public_url.rstrip('/')}/digest/stop/{token}"
 
 
 def _link(tx: Tx, row: Row, settings: OncallSettings, public_url: str) -> str | None:
