@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse
 from staycalm.core.actor import Actor
 from staycalm.core.pagination import Page
 from staycalm.domains.accounts.public import decide
-from staycalm.domains.alerts import queries, service, story
+from staycalm.domains.alerts import queries, service
 from staycalm.domains.alerts.browsing.decisions import (
     STATES,
     AlertFilter,
@@ -31,6 +31,7 @@ from staycalm.domains.alerts.muting import pages as muting_pages
 from staycalm.domains.alerts.muting import queries as muting
 from staycalm.domains.alerts.muting.decisions import Maintenance, Silence
 from staycalm.domains.alerts.rows import Alert
+from staycalm.domains.alerts.story import queries as story
 from staycalm.kit.database import Database, ReadTx
 from staycalm.kit.http import Db, Views, allow, view
 

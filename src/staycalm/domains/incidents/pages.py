@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from staycalm.core.actor import Actor
@@ -13,12 +13,17 @@ from staycalm.core.pagination import Page
 from staycalm.core.priority import PRIORITIES, parse_priority
 from staycalm.domains.accounts.public import Person, decide, list_people
 from staycalm.domains.incidents import queries, service
+from staycalm.domains.incidents.around.queries import Change, changes_before
 from staycalm.domains.incidents.causes.service import declare
 from staycalm.domains.incidents.edge import Edge
+from staycalm.domains.incidents.listing.decisions import STATES, IncidentFilter, parse_filter
+from staycalm.domains.incidents.listing.queries import list_matching
+from staycalm.domains.incidents.people.decisions import Paged, by_person
 from staycalm.domains.incidents.queries import Cause, Incident
 from staycalm.domains.incidents.report.facts import Facts
+from staycalm.domains.incidents.timeline.decisions import TimelineEntry, compose
 from staycalm.domains.incidents.timeline.words import ROLE_NAMES
-from staycalm.domains.oncall.public import Delivery, Escalation, find_open_escalation, pages_for
+from staycalm.domains.oncall.public import Escalation, find_open_escalation, pages_for
 from staycalm.kit.database import Database, ReadTx
 from staycalm.kit.http import Db, Views, allow, view
 
@@ -26,48 +31,56 @@ page_router = APIRouter(include_in_schema=False)
 Reader = Annotated[Actor, allow("incidents", "read")]
 Responder = Annotated[Actor, allow("incidents", "write")]
 Acknowledger = Annotated[Actor, allow("alerts", "write")]
-Filter = Annotated[str, Query(max_length=100)]
 Words = Annotated[str, Form(max_length=1000)]
 ROWS = 50
+LINES = 400
+# What the timeline can be narrowed to, in the order of its buttons.
+KINDS = {
+    "delivery": "Deployments", "alert": "Alerts", "paging": "Pages", "note": "Notes", "response": "State",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class IncidentView:
-    """Everything that changes on the page of an incident. No part of it depends on who looks."""
+    """Everything that changes on the page of an incident. No part of it depends on who looks.
+
+    `timeline` is the newest first; `is_cut`: there are older lines.
+    """
 
     incident: Incident
     facts: Facts
+    timeline: tuple[TimelineEntry, ...]
+    is_cut: bool
     causes: tuple[Cause, ...]
-    pages: tuple[Delivery, ...]
+    changes: tuple[Change, ...]
+    paged: tuple[Paged, ...]
     escalation: Escalation | None
 
     @property
     def holders(self) -> dict[str, str]:
-        """Who holds which role now, by the role's title."""
-        return {ROLE_NAMES[each.role]: each.person for each in self.facts.roles if each.until is None}
+        """Who holds which role now, by the role's name."""
+        return {each.role: each.person for each in self.facts.roles if each.until is None}
 
 
 @dataclass(frozen=True)
 class IncidentList:
-    """The open ones, the most urgent first, and a page of all, the newest first."""
+    """The open ones, the most urgent first, and a page of what the filter matches, the newest first."""
 
     open: tuple[Incident, ...]
     page: Page[Incident]
+    wanted: IncidentFilter
 
 
 @page_router.get("/incidents")
-async def show_incidents(request: Request, db: Db, who: Reader, cursor: Filter = "") -> Response:
-    """What is open now, and everything that was."""
-    listed = await db.read(_list, cursor)
+async def show_incidents(request: Request, db: Db, who: Reader) -> Response:
+    """What is open now, and everything that was; the filter stands in the address."""
+    asked = {name: value[:200] for name, value in request.query_params.items()}
+    listed = await db.read(_list, parse_filter(asked), asked.get("cursor", ""))
     may_declare = decide(request.state.identity.roles, "incidents", "write")
     return view(
-        request,
-        "incidents/list.html",
-        listed=listed,
-        cursor=cursor,
-        priorities=PRIORITIES,
-        may_declare=may_declare,
-    )
+        request, "incidents/list.html", listed=listed, cursor=asked.get("cursor", ""), priorities=PRIORITIES,
+        may_declare=may_declare, states=STATES,
+    )  # fmt: skip
 
 
 @page_router.post("/incidents")
@@ -84,12 +97,14 @@ async def declare_incident(
 
 @page_router.get("/incidents/{name}")
 async def show_incident(request: Request, db: Db, who: Reader, name: str) -> Response:
-    """One incident: how it stands, what happened, who was paged, and what can be done."""
+    """One incident: how it stands, what happened, who was paged. `show` narrows the timeline."""
     shown, people = await db.read(_show, name)
-    may_respond = decide(request.state.identity.roles, "incidents", "write")
+    roles = request.state.identity.roles
+    wanted = [kind for kind in request.query_params.get("show", "").split(",") if kind in KINDS]
     return view(
-        request, "incidents/show.html", shown=shown, people=people, may_respond=may_respond, roles=ROLE_NAMES,
-        priorities=PRIORITIES,
+        request, "incidents/show.html", shown=shown, people=people, roles=ROLE_NAMES, priorities=PRIORITIES,
+        may_respond=decide(roles, "incidents", "write"), may_acknowledge=decide(roles, "alerts", "write"),
+        kinds=KINDS, wanted=wanted,
     )  # fmt: skip
 
 
@@ -103,7 +118,7 @@ async def acknowledge(db: Db, who: Acknowledger, name: str) -> Response:
 async def add_note(db: Db, who: Responder, name: str, text: Annotated[str, Form(max_length=10_000)]) -> Response:
     """The note is in the timeline."""
     await db.write(service.add_note, who, name, text)
-    return _back(await db.read(queries.get_incident, name))
+    return _back(await db.read(queries.get_incident, name), at="#timeline")
 
 
 @page_router.post("/incidents/{name}/roles")
@@ -151,22 +166,28 @@ async def close(db: Db, who: Responder, name: str) -> Response:
     return _back(await db.write(service.close, who, name))
 
 
-def _back(incident: Incident) -> Response:
-    return RedirectResponse(incident.url_path, status_code=303)
+def _back(incident: Incident, *, at: str = "") -> Response:
+    return RedirectResponse(incident.url_path + at, status_code=303)
 
 
-def _list(tx: ReadTx, cursor: str = "") -> IncidentList:
-    page = queries.list_incidents(tx, limit=ROWS, cursor=cursor or None)
-    return IncidentList(queries.open_incidents(tx), page)
+def _list(tx: ReadTx, wanted: IncidentFilter, cursor: str = "") -> IncidentList:
+    page = list_matching(tx, wanted, limit=ROWS, cursor=cursor or None)
+    return IncidentList(queries.open_incidents(tx), page, wanted)
 
 
 def _view(tx: ReadTx, name: str) -> IncidentView:
     incident = queries.get_incident(tx, name)
+    entries = queries.newest_events(tx, incident.id, limit=LINES + 1)
+    lines = compose(entries[-LINES:], incident=incident.id, ended_at=incident.resolved_at)
+    deliveries = pages_for(tx, incident.id)
     return IncidentView(
         incident=incident,
         facts=queries.facts(tx, incident.id),
+        timeline=tuple(reversed(lines)),
+        is_cut=len(entries) > LINES,
         causes=queries.causes_of(tx, incident.id),
-        pages=pages_for(tx, incident.id),
+        changes=changes_before(tx, incident),
+        paged=by_person(deliveries, [entry for entry in entries if entry.subject == incident.id]),
         escalation=find_open_escalation(tx, incident.id),
     )
 
@@ -177,9 +198,10 @@ def _show(tx: ReadTx, name: str) -> tuple[IncidentView, tuple[Person, ...]]:
 
 async def draw_incident(db: Database, views: Views, key: str) -> str:
     """Return the changing part of an incident's page."""
-    return views.fragment("incidents/live.html", shown=await db.read(_view, key))
+    shown = await db.read(_view, key)
+    return views.fragment("incidents/live.html", shown=shown, kinds=KINDS, roles=ROLE_NAMES)
 
 
 async def draw_open(db: Database, views: Views, key: str) -> str:
     """Return the open incidents."""
-    return views.fragment("incidents/open.html", incidents=(await db.read(_list)).open)
+    return views.fragment("incidents/open.html", incidents=await db.read(queries.open_incidents))

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from staycalm.core.errors import Invalid, NotFound
+from staycalm.core.events import LogEntry
 from staycalm.core.pagination import Page, check_limit, cut
 from staycalm.core.placement import Placement
 from staycalm.core.priority import Priority
@@ -191,6 +192,13 @@ def timeline(tx: ReadTx, name: str, *, limit: int, cursor: str | None = None) ->
     page = cut(log.after(tx, after, condition, limit=check_limit(limit) + 1), limit, lambda each: str(each.seq))
     entries = compose(page.items, incident=incident.id, ended_at=incident.resolved_at)
     return Page(entries, page.next_cursor)
+
+
+def newest_events(tx: ReadTx, incident: str, *, limit: int) -> list[LogEntry]:
+    """Return the last events of the incident and its causes, oldest first."""
+    is_about = events.c.subject.in_(subjects_of(tx, incident))
+    rows = tx.rows(log.SELECT.where(is_about).order_by(events.c.seq.desc()).limit(limit))
+    return [log.entry(row) for row in reversed(rows)]
 
 
 def facts(tx: ReadTx, name: str) -> Facts:

@@ -193,10 +193,11 @@ class TimelineEntryOut(BaseModel):
 
     seq: int
     at: datetime
-    kind: Literal["delivery", "alert", "paging", "response"]
+    kind: Literal["delivery", "alert", "paging", "response", "note"]
     text: str
     by: str
     subject: str
+    note: str | None = None
 
 
 class TimelinePage(BaseModel):

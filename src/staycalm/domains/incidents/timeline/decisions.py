@@ -10,13 +10,16 @@ from typing import Literal
 from staycalm.core.events import LogEntry
 from staycalm.domains.incidents.timeline.words import sentence, who
 
-Kind = Literal["delivery", "alert", "paging", "response"]
+Kind = Literal["delivery", "alert", "paging", "response", "note"]
 _KINDS: dict[str, Kind] = {"deployments": "delivery", "alerts": "alert", "oncall": "paging"}
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One line of the timeline. `kind` says whose doing it is; `seq` is its place in the event log."""
+    """One line of the timeline. `kind` says whose doing it is; `seq` is its place in the event log.
+
+    `note` is the whole text of a note, which `text` holds on one line.
+    """
 
     seq: int
     at: datetime
@@ -24,6 +27,7 @@ class TimelineEntry:
     text: str
     by: str
     subject: str
+    note: str | None = None
 
 
 def compose(
@@ -44,8 +48,10 @@ def compose(
             continue
         text = sentence(entry)
         if text is not None:
-            kind = _KINDS.get(entry.name.partition(".")[0], "response")
-            found.append(TimelineEntry(entry.seq, entry.at, kind, text, who(entry), entry.subject))
+            is_note = entry.name == "incidents.note_added"
+            kind = "note" if is_note else _KINDS.get(entry.name.partition(".")[0], "response")
+            note = str(entry.body.get("text") or "") if is_note else None
+            found.append(TimelineEntry(entry.seq, entry.at, kind, text, who(entry), entry.subject, note))
     return tuple(found)
 
 

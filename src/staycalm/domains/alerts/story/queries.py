@@ -122,7 +122,9 @@ def _line(entry: LogEntry) -> Line:
     if "urgency" in words:
         words["urgency"] = "paged" if words["urgency"] == "page" else "told"
     text = form.format_map(_Said(words))
-    return Line(entry.at, "paging" if entry.name.startswith("oncall.") else "response", " ".join(text.split())[:600])
+    return Line(
+        entry.at, "paging" if entry.name.startswith("oncall.") else "response", " ".join(text.split())[:600]
+    )
 
 
 class _Said(dict[str, Any]):

@@ -1,0 +1,1 @@
+"""One group as a story: its members, its history, and where it belongs."""

@@ -1,0 +1,1 @@
+"""What changed on and around a placement just before an incident began."""

@@ -1,0 +1,1 @@
+"""The list of incidents: a filter in the address, and pages by number."""

@@ -1,0 +1,1 @@
+"""Who was paged for an incident, and what they did."""
