@@ -7,23 +7,31 @@ from __future__ import annotations
 
 import io
 import os
+import unicodedata
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
 from staycalm.cli import output
 from staycalm.cli.live_view import picture
 from staycalm.cli.logs import news
 from staycalm.cli.look import verdict
-from staycalm.cli.measure import columns
+from staycalm.cli.measure import columns, cut, harmless, pad
 from staycalm.cli.screen import draw
+from staycalm.cli.spark import sparkline, split_bar
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 WIDTHS = (60, 100, 200)
+# Overrides and embeddings of the writing direction (UAX 9).
+STEERING = "\u202a\u202b\u202c\u202d\u202e\u200e\u200f"
 REASON = "the candidate's error rate is 3.1 pp higher than stable's (1.0 to 8.6), proven after 3 failed requests"
 
+NOW = datetime(2026, 3, 2, 9, 4, 18, tzinfo=UTC)
 STATUS: dict[str, Any] = {
     "server": "https://staycalm.example.org",
     "staycalm": {"version": "1.0.0", "status": "ok", "problems": []},
@@ -61,15 +69,16 @@ STATUS: dict[str, Any] = {
 }  # fmt: skip
 ROLLOUT: dict[str, Any] = {
     **STATUS["deployments"][0], "problem": None, "is_running": True, "is_proven": False, "is_first": False,
-    "end_reason": None, "step_ends_at": None,
+    "end_reason": None, "step_ends_at": "2026-03-02T09:05:00+00:00",
     "steps": [
-        {"weight": 10.0, "state": "done"}, {"weight": 50.0, "state": "now"}, {"weight": 90.0, "state": "ahead"},
+        {"weight": 10.0, "state": "done", "detection_s": 90.0}, {"weight": 50.0, "state": "now", "detection_s": 56.1},
+        {"weight": 90.0, "state": "ahead", "detection_s": None},
     ],
     "evidence": {
         "stable_requests": 1022, "candidate_requests": 98, "failed_requests": 3,
         "metrics": [
             {"name": "errors", "stable_rate": 0.001, "candidate_rate": 0.031, "evidence": 1.7, "needed": 2.3,
-             "is_proven": False},
+             "is_proven": False, "difference": 0.03, "low": 0.01, "high": 0.086},
             {"name": "latency-p95", "stable_rate": 0.05, "candidate_rate": None, "evidence": -0.1, "needed": 2.6,
              "is_proven": False},
         ],
@@ -97,7 +106,7 @@ def test_the_status_screen_fits(width: int) -> None:
 def test_the_live_area_fits(width: int) -> None:
     console = Console(width=width, file=io.StringIO(), no_color=True, force_terminal=False)
     with console.capture() as drawn:
-        console.print(picture(ROLLOUT, width))
+        console.print(picture(ROLLOUT, width, NOW))
     compare("rollout", [line.rstrip() for line in drawn.get().splitlines()], width)
 
 
@@ -155,3 +164,72 @@ def test_following_prints_each_line_once(
 def test_the_same_line_twice_is_two_lines() -> None:
     twice = [LINES[0], LINES[0]]
     assert news(twice[:1], twice) in ((twice[1:], True), ([], True))
+
+
+@pytest.mark.parametrize(
+    ("text", "width"),
+    [
+        ("calm", 4),
+        ("日本語", 6),
+        ("e\u0301te\u0301", 3),
+        ("שלום", 4),
+        ("👩\u200d👩\u200d👧\u200d👦", 2),
+        ("🇩🇪", 2),
+        ("▁▂█ …", 5),
+    ],
+)
+def test_text_is_as_wide_as_a_terminal_draws_it(text: str, width: int) -> None:
+    assert columns(text) == width
+    for room in range(1, width + 2):
+        assert columns(pad(text, room)) == room
+        assert columns(cut(text, room)) <= room
+
+
+@given(st.text(max_size=60), st.integers(1, 40))
+def test_no_text_leaves_its_cell_or_steers_the_terminal(text: str, room: int) -> None:
+    shown = pad(harmless(text), room)
+    assert columns(shown) == room
+    assert not set(shown) & set(STEERING)
+    assert not any(unicodedata.category(each) == "Cc" for each in shown)
+
+
+def test_an_escape_sequence_from_outside_is_only_text() -> None:
+    hostile = "a\x1b]0;owned\x07\x1b[2Jb\u202egnp.exe\x9b31m\r\nc"
+    (row,) = output.lines(["what"], [[hostile]], 60)[1:]
+    assert row == "a ]0;owned [2Jbgnp.exe 31m c"
+
+
+def test_text_from_right_to_left_keeps_its_place() -> None:
+    (row,) = output.lines(["service", "state"], [["שלום", "ok"]], 60)[1:]
+    assert row == "\u2068שלום\u2069     ok"
+
+
+@pytest.mark.parametrize(
+    ("points", "drawn"),
+    [
+        ([], ""),
+        ([None, None], ""),
+        ([0.0, 0.0], "  ▁▁"),
+        ([0.0, 5.0, 10.0], " ▁▄▇"),
+        ([1.0, None, 1.0], " ▇ ▇"),
+        ([0.0, 0.0, 10.0, 10.0, 10.0, 10.0, 10.0, 10.0], "▁▇▇▇"),
+    ],
+)
+def test_a_curve_begins_at_nothing_and_shows_gaps(points: list[float | None], drawn: str) -> None:
+    assert sparkline(points, 4) == drawn
+
+
+@pytest.mark.parametrize(
+    ("weight", "candidate"), [(None, 0), (0.0, 0), (1.0, 1), (50.0, 5), (99.0, 9), (100.0, 10)]
+)
+def test_a_candidate_with_traffic_is_seen_and_so_is_stable(weight: float | None, candidate: int) -> None:
+    stable, filled = split_bar(weight, 10)
+    assert (len(filled), len(stable)) == (candidate, 10 - candidate)
+
+
+def test_a_low_terminal_gets_a_short_screen_with_the_worst_first() -> None:
+    many = [{**STATUS["alerts"][0], "group": f"ALG-{n}", "priority": f"P{n % 4}"} for n in range(40)]
+    shown = draw({**STATUS, "alerts": many}, 100, 24)
+    assert len(shown) <= 30
+    assert "ALG-0 " in "\n".join(shown)
+    assert any(line.endswith("more: `sc ops alerts`") for line in shown)
