@@ -46,12 +46,12 @@ class Asked:
 
 
 @contextlib.contextmanager
-def running(folder: Path) -> Iterator[Asked]:
-    """Yield the application; nothing of the outside is started."""
+def running(folder: Path, url: str = "") -> Iterator[Asked]:
+    """Yield the application on the empty database at `url`, else on SQLite; nothing of the outside is started."""
     directory = DataDirectory(folder)
     directory.create()
     clock = SystemClock()
-    database = Database(directory.database_url, clock, Ids(clock))
+    database = Database(url or directory.database_url, clock, Ids(clock))
     metadata.create_all(database.engine)
     with asyncio.Runner() as runner:
         application = Application(Settings(), directory, database, clock, 7700)
