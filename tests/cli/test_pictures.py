@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import unicodedata
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ from staycalm.cli import output
 from staycalm.cli.live_view import picture
 from staycalm.cli.logs import news
 from staycalm.cli.look import verdict
-from staycalm.cli.measure import columns, cut, harmless, pad
+from staycalm.cli.measure import columns, cut, harmless, harmless_lines, pad
 from staycalm.cli.screen import draw
 from staycalm.cli.spark import sparkline, split_bar
 
@@ -71,7 +72,8 @@ ROLLOUT: dict[str, Any] = {
     **STATUS["deployments"][0], "problem": None, "is_running": True, "is_proven": False, "is_first": False,
     "end_reason": None, "step_ends_at": "2026-03-02T09:05:00+00:00",
     "steps": [
-        {"weight": 10.0, "state": "done", "detection_s": 90.0}, {"weight": 50.0, "state": "now", "detection_s": 56.1},
+        {"weight": 10.0, "state": "done", "detection_s": 90.0},
+        {"weight": 50.0, "state": "now", "detection_s": 56.1},
         {"weight": 90.0, "state": "ahead", "detection_s": None},
     ],
     "evidence": {
@@ -197,6 +199,14 @@ def test_an_escape_sequence_from_outside_is_only_text() -> None:
     hostile = "a\x1b]0;owned\x07\x1b[2Jb\u202egnp.exe\x9b31m\r\nc"
     (row,) = output.lines(["what"], [[hostile]], 60)[1:]
     assert row == "a ]0;owned [2Jbgnp.exe 31m c"
+
+
+def test_a_document_and_json_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert harmless_lines("# T\x1b[2J\r\n\tx\u202ey") == "# T [2J\n\txy"
+    output.print_json({"title": "a\x1b[2J\x9b2J\u202eb"})
+    printed = capsys.readouterr().out
+    assert json.loads(printed) == {"title": "a\x1b[2J\x9b2J\u202eb"}
+    assert printed.isascii()
 
 
 def test_text_from_right_to_left_keeps_its_place() -> None:

@@ -8,6 +8,7 @@ import click
 
 from staycalm.cli import exits, output
 from staycalm.cli.command import command
+from staycalm.cli.measure import harmless
 from staycalm.client.api import Api, segment
 
 BASE = "/api/v1/alerts"
@@ -60,7 +61,8 @@ def acknowledge(api: Api, as_json: bool, id: str) -> None:
         output.print_json({"items": taken})
         return
     for each in taken:
-        click.echo(f"You have {each.get('group') or each['id']}: {each.get('summary') or each.get('title')}")
+        about = harmless(each.get("summary") or each.get("title") or "")
+        click.echo(f"You have {each.get('group') or each['id']}: {about}")
     if not taken:
         click.echo("Nothing was firing there; nobody is paged for it.")
 
@@ -109,7 +111,7 @@ def _tell(as_json: bool, silence: dict[str, Any], words: str) -> int:
         output.print_json(silence)
     else:
         click.echo(
-            f"Silence {silence['id']} ({' '.join(silence['matchers'])}) is {words}; "
+            f"Silence {silence['id']} ({harmless(' '.join(silence['matchers']))}) is {words}; "
             f"until {output.clock(silence['until'])} UTC"
         )
     return exits.OK

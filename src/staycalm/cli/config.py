@@ -10,6 +10,7 @@ import click
 from staycalm.cli import exits, output
 from staycalm.cli.command import command, local
 from staycalm.cli.errors import fail
+from staycalm.cli.measure import harmless
 from staycalm.client.api import Api, ApiError
 
 DEFAULT_FILE = "staycalm.yaml"
@@ -90,7 +91,7 @@ def _draw(changes: list[dict[str, Any]]) -> None:
     for change in changes:
         sign, colour = SIGNS[change["kind"]]
         line = f"{sign} {change['what']}" + (f": {change['detail']}" if change["detail"] else "")
-        click.echo(output.paint(line, fg=colour))
+        click.echo(output.paint(harmless(line), fg=colour))
 
 
 def _call(api: Api, path: str, file: Path) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def _call(api: Api, path: str, file: Path) -> dict[str, Any]:
         return answer
     except ApiError as error:
         for problem in error.problem.get("problems", []):
-            click.echo(problem, err=True)
+            click.echo(harmless(problem), err=True)
         raise
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from staycalm.cli import exits, output
+from staycalm.cli.measure import harmless
 from staycalm.client.api import Api, Unreachable, segment
 
 EVERY_S = 0.5
@@ -75,7 +76,7 @@ def bar(weight: float | None, size: int = BAR) -> str:
 def sentence(d: Deployment) -> str:
     """Return the rollout as one line: bar, weight, state, and why."""
     state = output.tone(d["state"].ljust(13), d["state"])
-    return f"{d['id']}  {bar(d['weight'])}  {state}  {note(d)}".rstrip()
+    return f"{d['id']}  {bar(d['weight'])}  {state}  {harmless(note(d))}".rstrip()
 
 
 def note(d: Deployment) -> str:

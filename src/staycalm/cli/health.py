@@ -11,6 +11,7 @@ from staycalm.cli import exits, output
 from staycalm.cli.busy import busy
 from staycalm.cli.command import command
 from staycalm.cli.errors import Trouble
+from staycalm.cli.measure import harmless
 from staycalm.client.api import Api, ApiError, segment
 
 REPORTS = "/api/v1/health-report"
@@ -39,7 +40,7 @@ def health_check(api: Api, as_json: bool, full: bool, wait_s: float) -> int:
         return exits.OK if is_well else exits.UNHEALTHY
     click.echo(f"StayCalm {own['version']} at {api.connection.url}: {output.tone(own['status'])}")
     for problem in own["problems"]:
-        click.echo(f"  {problem}")
+        click.echo(f"  {harmless(problem)}")
     if report is None:
         click.echo("There is no full report yet; `sc ops health-check --full` makes one.")
     else:

@@ -8,6 +8,7 @@ import click
 
 from staycalm.cli import exits, output
 from staycalm.cli.command import command
+from staycalm.cli.measure import harmless
 from staycalm.client.api import Api, segment
 
 BASE = "/api/v1/incidents"
@@ -33,7 +34,7 @@ def incident(
     else:
         about = declared["incident"]
         verb = "Declared" if declared["is_new"] else "Already open:"
-        click.echo(f"{verb} {about['id']} ({about['priority']}): {about['title']}")
+        click.echo(f"{verb} {about['id']} ({about['priority']}): {harmless(about['title'])}")
         if declared["paged"]:
             click.echo(f"Paged: {', '.join(declared['paged'])}")
         click.echo(f"{api.connection.url}{about['url_path']}")

@@ -12,6 +12,7 @@ _NARROW = re.compile(r"[ -~\u00a1-\u00ac\u00ae-\u017f\u2013-\u201e\u2022\u2026\u
 _HIDDEN = re.compile(
     "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
 
@@ -22,6 +23,11 @@ def harmless(text: str, limit: int = 2000) -> str:
     Escape sequences lose their first character and so their meaning; overrides of the writing direction go.
     """
     return _HIDDEN.sub("", one_line(text, limit))
+
+
+def harmless_lines(text: str) -> str:
+    """Return a document from outside with its lines and tabs, and without what could steer the terminal."""
+    return "\n".join(_HIDDEN.sub("", _CONTROL.sub(" ", line)) for line in text.replace("\r\n", "\n").split("\n"))
 
 
 def columns(text: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -23,6 +24,8 @@ TONES = {
     "held": "yellow", "paused": "yellow", "stderr": "bright_black",
 }  # fmt: skip
 NARROWEST = 8
+# What JSON lets through and a terminal obeys: 8-bit control characters and changes of the writing direction.
+_STEERING = re.compile("[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 GAP = "  "
 
 
@@ -64,7 +67,7 @@ def size() -> tuple[int, int]:
 
 def print_json(value: Any) -> None:
     """The value is on standard output as indented JSON."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(_STEERING.sub(lambda m: f"\\u{ord(m[0]):04x}", json.dumps(value, indent=2, ensure_ascii=False)))
 
 
 def paint(text: str, **style: Any) -> str:

@@ -11,6 +11,7 @@ import click
 
 from staycalm.cli import exits
 from staycalm.cli.command import command
+from staycalm.cli.measure import harmless_lines
 from staycalm.client.api import Api, segment
 
 FORMS = {"md": "markdown", "markdown": "markdown", "html": "html", "pdf": "pdf"}
@@ -68,5 +69,8 @@ def _print(api: Api, as_json: bool, name: str, form: str, document: str, audienc
         to.write_bytes(content)
         click.echo(f"Wrote {to} ({len(content)} bytes).")
         return exits.OK
-    click.echo(content, nl=wanted != "pdf")
+    if sys.stdout.isatty():
+        click.echo(harmless_lines(content.decode("utf-8", "replace")))
+    else:
+        click.echo(content, nl=wanted != "pdf")
     return exits.OK

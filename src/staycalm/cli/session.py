@@ -11,6 +11,7 @@ import click
 
 from staycalm.cli import output
 from staycalm.cli.command import REMOTE, command, local
+from staycalm.cli.measure import harmless
 from staycalm.client.api import Api
 from staycalm.client.connection import Connection, login_file
 
@@ -56,7 +57,7 @@ def whoami(api: Api, as_json: bool) -> None:
     if as_json:
         output.print_json({**me, "server": api.connection.url, "found_in": api.connection.origin})
         return
-    click.echo(f"{me['name'] or me['id']} ({me['kind']} {me['id']}) at {api.connection.url}")
+    click.echo(f"{harmless(me['name'] or me['id'])} ({me['kind']} {me['id']}) at {api.connection.url}")
     click.echo(f"roles: {', '.join(me['roles']) or 'none'}   (connection from {api.connection.origin})")
     rows = [[resource, level] for resource, level in sorted(me["access"].items())]
     output.table(["resource", "level"], rows, empty="")
