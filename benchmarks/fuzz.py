@@ -1,6 +1,6 @@
 """Feed every parser of foreign bytes with mutated inputs: each ends in a value or in the documented error.
 
-`python benchmarks/fuzz.py [--inputs 1000000] [--target WORD …] [--seed 1] [--json FILE] [--coverage]`
+`python benchmarks/fuzz.py [--inputs 1000000] [--target WORD …] [--seed 1] [--minutes M] [--json FILE] [--coverage]`
 
 An input is an example with a few random changes: bytes, chunks, known words, repeats. An input that leads to an
 answer not seen before becomes an example itself. `--coverage` runs the same targets under atheris (libFuzzer's
@@ -84,7 +84,7 @@ def shape(error: BaseException | None) -> str:
     return "a value" if error is None else f"{type(error).__name__} {_DETAIL.sub('', str(error))[:60]}"
 
 
-def run(target: Target, many: int, seed: int) -> dict[str, Any]:
+def run(target: Target, most: int, seed: int, within_s: float) -> dict[str, Any]:
     """Return how many inputs were read, refused and failed, the longest time and the memory."""
     signal.signal(signal.SIGALRM, _give_up)
     read = refused = 0
@@ -95,7 +95,9 @@ def run(target: Target, many: int, seed: int) -> dict[str, Any]:
     memory_mb = _memory_mb()
     started = time.monotonic()
     source = inputs(target, seed)
-    for _ in range(many):
+    many = 0
+    while many < most and time.monotonic() - started < within_s:
+        many += 1
         data, examples = next(source)
         error: BaseException | None = None
         began = time.perf_counter()
@@ -167,6 +169,7 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, default=1_000_000)
     parser.add_argument("--target", nargs="*", default=[], help="only targets whose name holds one of the words")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="longest time for one target")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--coverage", action="store_true")
     parser.add_argument("--one", help=argparse.SUPPRESS)
@@ -185,7 +188,7 @@ def main() -> int:
             results.append({"target": target.name, "inputs": asked.inputs, "findings": failed, "examples": []})
             print(f"{target.name:26} {asked.inputs:9,} under atheris{'':26} {failed}", flush=True)
             continue
-        found = run(target, asked.inputs, asked.seed)
+        found = run(target, asked.inputs, asked.seed, asked.minutes * 60)
         results.append(found)
         print(
             f"{target.name:26} {found['inputs']:9,} {found['values']:8,} {found['refusals']:8,} "
