@@ -62,6 +62,13 @@ class Server:
         assert self._loop is not None
         return asyncio.run_coroutine_threadsafe(self.database.read(query, *args, **named), self._loop).result(20)
 
+    def cut_streams(self) -> None:
+        """Every open live stream ends, as when the network is lost; browsers may connect again."""
+        assert self._loop is not None
+        hub = self.application.live
+        for each in list(hub._watchers):
+            self._loop.call_soon_threadsafe(hub._cut, each)
+
     def stop(self) -> None:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._stopping.set)

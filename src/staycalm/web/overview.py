@@ -22,6 +22,7 @@ WINDOW_S = 900.0
 SERVICES_SHOWN = 25
 PLACEMENTS_SHOWN = 60
 MOST_OPEN = 8
+LONGEST_KEY = 2500
 WALL_LOOKED_AT = 100
 WALL_SHOWN = 12
 ERRORS_SHOWN_BAD = 0.01
@@ -76,7 +77,7 @@ def wanted_of(key: str) -> Wanted:
     """Return the filter that a topic names; nonsense is no filter."""
     if key == "all":
         return Wanted()
-    found = dict(parse_qsl(key[:400]))
+    found = dict(parse_qsl(key[:LONGEST_KEY], keep_blank_values=True))
     page = found.get("page", "1")
     number = int(page) if page.isascii() and page.isdigit() and len(page) < 6 else 1
     return Wanted(found.get("q", "")[:100], found.get("environment", "")[:100], max(1, number))

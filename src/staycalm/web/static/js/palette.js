@@ -8,6 +8,7 @@
   let empty = null;
   let options = [];
   let chosen = 0;
+  let hasMoved = false;
   let asked = null;
   let timer = null;
   let before = null;
@@ -37,6 +38,8 @@
     options[chosen].node.scrollIntoView({ block: "nearest" });
   };
   const show = (found) => {
+    // An answer that comes after the reader has moved takes the choice from under nobody's finger.
+    const held = hasMoved ? options[chosen] : null;
     options = found.map((each, n) => {
       const node = calm.make("li", { role: "option", id: "palette-" + n, "aria-selected": "false" },
         calm.make("span", { class: "kind" }, each.kind),
@@ -49,7 +52,8 @@
     list.replaceChildren(...options.map((each) => each.node));
     empty.textContent = options.length ? `${options.length} found` : "Nothing has this name.";
     empty.classList.toggle("hidden", options.length > 0);
-    choose(0);
+    const at = held ? options.findIndex((each) => each.kind === held.kind && each.title === held.title) : 0;
+    choose(Math.max(0, at));
   };
   const run = (n) => {
     const each = options[n];
@@ -83,11 +87,12 @@
     list = calm.make("ul", { role: "listbox", id: "palette-list", "aria-label": "Found" });
     empty = calm.make("p", { class: "pad muted", role: "status" });
     dialog = calm.make("dialog", { class: "palette", "aria-label": "Search" }, field, list, empty);
-    field.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(ask, WAIT_MS); });
+    field.addEventListener("input", () => { hasMoved = false; clearTimeout(timer); timer = setTimeout(ask, WAIT_MS); });
     field.addEventListener("keydown", (event) => {
       const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 };
       if (moves[event.key]) {
         event.preventDefault();
+        hasMoved = true;
         choose(chosen + moves[event.key]);
       } else if (event.key === "Enter") {
         event.preventDefault();
@@ -103,6 +108,7 @@
     if (!dialog) build();
     before = document.activeElement;
     field.value = "";
+    hasMoved = false;
     show(local(""));
     dialog.showModal();
     field.focus();
