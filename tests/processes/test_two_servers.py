@@ -80,6 +80,10 @@ def test_alerts_sent_to_both_are_taken_once_and_everybody_is_paged_once(
         assert "Traceback" not in server.log
 
 
+def rules(server: Server, state: str) -> list[str]:
+    return [alert["rule"] for alert in server.get("/api/v1/alerts", params={"state": state})["items"]]
+
+
 def test_the_work_of_a_killed_server_goes_on_and_its_silence_is_told(
     pair: tuple[Server, Server], inbox: Inbox
 ) -> None:
@@ -92,6 +96,9 @@ def test_the_work_of_a_killed_server_goes_on_and_its_silence_is_told(
     (silent,) = eventually(lambda: b.events("engine.went_silent"), what="the event")
     assert silent["body"]["silent_for_s"] >= 10
     assert set(inbox.received.values()) == {1}
+    eventually(lambda: rules(b, "open") == ["engine-silent"], what="the alert")
+    a.start()
+    eventually(lambda: rules(b, "open") == [], what="the end of the alert")
 
 
 def test_without_notifications_of_commits_a_page_still_leaves(

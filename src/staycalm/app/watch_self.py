@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from staycalm.app import wiring
 from staycalm.core.actor import SYSTEM
 from staycalm.core.errors import PortError, Unavailable
-from staycalm.core.self_events import ClockStepped, EngineWentSilent
+from staycalm.core.self_events import ClockStepped, EngineJoined, EngineWentSilent
 from staycalm.domains.alerts.public import follow_overdue_work
 from staycalm.domains.oncall.public import find_overdue
 from staycalm.kit.clock import SystemClock
@@ -99,6 +99,8 @@ class SelfWatch:
                     self._sweep_at = now_s + SWEEP_IDLE_S
 
     def _beat_and_look(self, tx: Tx) -> list[str]:
+        if tx.one_or_none(lease_rows.select().where(lease_rows.c.name == self._name)) is None:
+            tx.emit(SYSTEM, EngineJoined(subject=self._application.engine.holder))
         leases.acquire(tx, self._name, self._application.engine.holder, ttl_s=HEARTBEAT_S)
         self._look_for_silent(tx)
         overdue = find_overdue(tx, late_s=OVERDUE_AFTER_S)

@@ -83,6 +83,7 @@ def subscriptions(settings: Settings) -> list[Subscription]:
         Subscription("alerts.shift-started", oncall.ShiftStarted, on_alerts.resolve_for_shift, LATER),
         Subscription("alerts.dead-letter", own.DeliveryDied, say(on_alerts.raise_for_dead_letter)),
         Subscription("alerts.engine-silent", own.EngineWentSilent, say(on_alerts.raise_for_silent_engine)),
+        Subscription("alerts.engine-joined", own.EngineJoined, on_alerts.resolve_for_engine, LATER),
         Subscription("alerts.clock-stepped", own.ClockStepped, say(on_alerts.raise_for_stepped_clock), LATER),
         # Who is asked, and who is not asked any more.
         Subscription("oncall.alert-raised", alerts.AlertRaised, on_oncall.page_for_alert_group, FIRST),

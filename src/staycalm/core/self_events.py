@@ -27,6 +27,13 @@ class EngineWentSilent(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EngineJoined(Event):
+    """An engine process has a heartbeat: it has started, or it is back after a silence. `subject` is its name."""
+
+    name: ClassVar[str] = "engine.joined"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClockStepped(Event):
     """The wall clock was moved by `step_s` seconds; time has followed it."""
 

@@ -8,7 +8,7 @@ from staycalm.core.actor import SYSTEM, Actor
 from staycalm.core.errors import StayCalmError
 from staycalm.core.events import Event, Recorded
 from staycalm.core.priority import Priority, parse_priority
-from staycalm.core.self_events import ClockStepped, DeliveryDied, EngineWentSilent
+from staycalm.core.self_events import ClockStepped, DeliveryDied, EngineJoined, EngineWentSilent
 from staycalm.domains.alerts.decisions import OWN_SERVICE, Escalates
 from staycalm.domains.alerts.events import AlertResolved
 from staycalm.domains.alerts.service import RULE_SOURCE, acknowledge, raise_alert, resolve_alert
@@ -227,7 +227,18 @@ def raise_for_silent_engine(tx: Tx, recorded: Recorded[EngineWentSilent], *, set
     silent = recorded.event
     summary = f"the server {silent.subject} went silent"
     details = {"silent_for_s": silent.silent_for_s}
-    _raise_own(tx, f"engine/{silent.subject}", "engine-silent", "P1", summary, details, settings)
+    _raise_own(tx, _of_host(silent.subject), "engine-silent", "P1", summary, details, settings)
+
+
+def resolve_for_engine(tx: Tx, recorded: Recorded[EngineJoined]) -> None:
+    """A server process runs again on the host that had gone silent."""
+    joined = recorded.event.subject
+    resolve_alert(tx, SYSTEM, dedup_key=_of_host(joined), service=OWN_SERVICE, reason=f"the server {joined} runs")
+
+
+def _of_host(engine: str) -> str:
+    # Its name is host:process:chance; whoever starts after it has another process and another chance.
+    return f"engine/{engine.partition(':')[0]}"
 
 
 def raise_for_stepped_clock(tx: Tx, recorded: Recorded[ClockStepped], *, settings: AlertsSettings) -> None:
