@@ -50,6 +50,7 @@ OPS = {
     "alerts": "staycalm.cli.alerts:alerts",
     "acknowledge": "staycalm.cli.alerts:acknowledge",
     "silence": "staycalm.cli.alerts:silence",
+    "maintenance": "staycalm.cli.maintenance:maintenance",
     "incident": "staycalm.cli.incidents:incident",
     "incidents": "staycalm.cli.incidents:incidents",
     "report": "staycalm.cli.reports:report",

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 
 from staycalm.domains.oncall.feeds.ical import Entry
 from staycalm.domains.oncall.schedules.decisions import ROLES, Schedule
 from staycalm.domains.oncall.schedules.stints import Shift, Stint, shifts
 
 
-def entries_of(schedule: Schedule, found: Sequence[Stint], person: str | None) -> tuple[Entry, ...]:
-    """Return the shifts as events: those of `person`, or with None the whole schedule and its gaps.
+def entries_of(schedule: Schedule, found: Sequence[Stint], person: str | None, now: datetime) -> tuple[Entry, ...]:
+    """Return the shifts as events: those of `person`, or with None the whole schedule and the gaps not yet over.
 
     A shift keeps its uid whoever takes it over, because it is named by its schedule, role and beginning. The
     beginning of a gap may move (nobody is on call before the rotation starts), so a gap is named by its end.
@@ -19,7 +19,7 @@ def entries_of(schedule: Schedule, found: Sequence[Stint], person: str | None) -
     made: list[Entry] = []
     for role in ROLES:
         for shift in shifts(schedule, found, role):
-            is_gap = role == "primary" and shift.person is None
+            is_gap = role == "primary" and shift.person is None and shift.ends_at > now
             if (person is None and (shift.person is not None or is_gap)) or (person == shift.person is not None):
                 made.append(_entry(shift, is_own=person is not None))
     return tuple(sorted(made, key=lambda e: (e.starts_at, e.uid)))

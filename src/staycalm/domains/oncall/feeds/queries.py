@@ -70,7 +70,8 @@ def read_feed(tx: ReadTx, token: str) -> FeedContent | None:
         if feed.schedule in (None, stored.schedule.name):
             start, end = tx.now - BACK, tx.now + AHEAD
             known = schedule_queries.stints_between(tx, stored, start, end, are_whole=True)
-            found += entries_of(stored.schedule, known, feed.person if feed.schedule is None else None)
+            wanted = feed.person if feed.schedule is None else None
+            found += entries_of(stored.schedule, known, wanted, tx.now)
     name = f"On-call: {feed.schedule}" if feed.schedule else f"On-call: {owner.name or owner.handle}"
     noted = feed.last_read_at is not None and tx.now - feed.last_read_at < NOTED_EVERY
     return FeedContent(feed.id, name, tuple(sorted(found, key=lambda e: e.starts_at)[:MAX_ENTRIES]), noted)
