@@ -15,8 +15,8 @@ from typing import Literal
 WIDTH, HEIGHT = 680, 200
 LEFT, RIGHT, TOP, BOTTOM = 52, 92, 48, 24
 MOST_MARKS = 6
-INK, MUTED, GRID, BAND, HARM = "#1c2430", "#5b6675", "#dfe3e8", "#fdecea", "#b3261e"
-COLOURS = ("#1f5fa8", "#b3460b", "#4d6b1f")
+INK, MUTED, GRID, BAND, HARM = "#131c19", "#55615c", "#d7dcd7", "#fbe2df", "#a8201a"
+COLOURS = ("#2f6fb5", "#b55a0a", "#0a6b5c")
 DASHES = ("", "6 3", "2 3")
 _TICKS_S = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 MarkKind = Literal["deployment", "rollback", "other"]

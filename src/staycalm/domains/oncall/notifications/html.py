@@ -11,29 +11,29 @@ from dataclasses import dataclass
 from html import escape
 
 _STYLE = """
-body { margin: 0; padding: 0; background: #f2f4f6; color: #1c2430; -webkit-text-size-adjust: 100%; }
+body { margin: 0; padding: 0; background: #f1f3f0; color: #131c19; -webkit-text-size-adjust: 100%; }
 .card { max-width: 560px; margin: 0 auto; padding: 24px 20px 28px; background: #ffffff;
   font: 16px/1.5 -apple-system, system-ui, 'Segoe UI', Roboto, sans-serif; overflow-wrap: anywhere; }
 .first { margin: 0 0 16px; font-size: 19px; line-height: 1.35; font-weight: 650; }
-.button { display: block; padding: 14px 20px; border-radius: 8px; background: #b3261e; color: #ffffff;
+.button { display: block; padding: 14px 20px; border-radius: 8px; background: #a8201a; color: #ffffff;
   font-size: 18px; font-weight: 700; text-align: center; text-decoration: none; }
 table { border-collapse: collapse; width: 100%; margin: 20px 0 0; }
 th { padding: 6px 14px 6px 0; width: 84px; text-align: left; vertical-align: top; font-weight: 400;
-  color: #5b6675; }
+  color: #55615c; }
 td { padding: 6px 0; vertical-align: top; }
 h2 { margin: 22px 0 6px; font-size: 16px; }
 ul { margin: 0; padding: 0 0 0 20px; }
 li { margin: 4px 0; }
-pre { margin: 20px 0 0; padding: 12px; border-radius: 6px; background: #f2f4f6; white-space: pre-wrap;
+pre { margin: 20px 0 0; padding: 12px; border-radius: 6px; background: #f1f3f0; white-space: pre-wrap;
   font: 14px/1.45 ui-monospace, Consolas, monospace; }
-.small { margin: 22px 0 0; font-size: 13px; color: #5b6675; }
-a { color: #1f5fa8; }
+.small { margin: 22px 0 0; font-size: 13px; color: #55615c; }
+a { color: #0a6b5c; }
 @media (prefers-color-scheme: dark) {
-  body { background: #0f1317; color: #e6eaef; }
-  .card { background: #191f26; }
-  th, .small { color: #a3adba; }
-  pre { background: #0f1317; }
-  a { color: #8ab8f0; }
+  body { background: #0d1311; color: #e6ece9; }
+  .card { background: #151d1a; }
+  th, .small { color: #9eaba6; }
+  pre { background: #0d1311; }
+  a { color: #56c9b4; }
   .button { background: #c6392f; color: #ffffff; }
 }
 """
