@@ -104,6 +104,17 @@
       everywhere[event.key]();
     }
   });
+  // An address that names a folded part opens it: /incidents#declare.
+  const unfold = () => {
+    const named = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const folding = named && (named.closest("details") || named.querySelector("details"));
+    if (!folding) return;
+    folding.open = true;
+    folding.querySelector("input:not([type=hidden]), select, textarea")?.focus();
+  };
+  addEventListener("hashchange", unfold);
+  unfold();
+
   // A menu closes when something else is clicked.
   document.addEventListener("click", (event) => {
     for (const menu of document.querySelectorAll("details.menu[open]")) {
