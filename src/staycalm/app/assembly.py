@@ -45,6 +45,7 @@ from staycalm.domains.releases.intake import Intake
 from staycalm.kit.database import Database
 from staycalm.kit.directory import DataDirectory
 from staycalm.web import home
+from staycalm.web.services import pages as services_pages
 
 
 def routers() -> list[APIRouter]:
@@ -64,6 +65,7 @@ def routers() -> list[APIRouter]:
         system.router,
         accounts_pages.page_router,
         home.page_router,
+        services_pages.page_router,
         deployments_pages.page_router,
         alerts_pages.page_router,
         incidents_pages.page_router,

@@ -255,15 +255,19 @@ def _words(graph: Graph, series: Series, n: int) -> str:
 
 
 def _place(marks: Sequence[Mark], start_s: float, end_s: float) -> tuple[Placed, ...]:
-    """Return the newest marks within the axis, each in the first lane where its label has room."""
+    """Return the newest marks within the axis by time, each in the first lane where its label has room.
+
+    What went wrong is given room first.
+    """
     inside = sorted((m for m in marks if start_s <= m.at_s <= end_s), key=lambda m: m.at_s)[-MOST_MARKS:]
-    free_from = [0.0] * LANES
+    taken: list[list[float]] = [[] for _ in range(LANES)]
     placed = []
-    for mark in inside:
+    for mark in sorted(inside, key=lambda m: m.tone != "bad"):
         x = WIDTH * (mark.at_s - start_s) / (end_s - start_s)
-        left = min(max(x - LABEL_WIDTH / 2, 0.0), WIDTH - LABEL_WIDTH)
-        lane = next((n for n, free in enumerate(free_from) if left >= free), -1)
+        middle = min(max(x, LABEL_WIDTH / 2), WIDTH - LABEL_WIDTH / 2)
+        free = (n for n in range(LANES) if all(abs(middle - other) >= LABEL_WIDTH for other in taken[n]))
+        lane = next(free, -1)
         if lane >= 0:
-            free_from[lane] = left + LABEL_WIDTH
+            taken[lane].append(middle)
         placed.append(Placed(mark, _rounded(x), lane))
-    return tuple(placed)
+    return tuple(sorted(placed, key=lambda each: each.mark.at_s))

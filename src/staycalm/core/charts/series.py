@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Literal
 
 from staycalm.core.durations import format_duration
@@ -70,7 +71,7 @@ class Mark:
 
 def format_value(unit: Unit, value: float | None) -> str:
     """Return the value with its unit, as people say it; what was not measured says so."""
-    if value is None:
+    if value is None or not isfinite(value):
         return "not measured"
     if unit == "share":
         return f"{_short(100 * value)} %"

@@ -16,7 +16,7 @@ INNER = PICTURE_WIDTH - LEFT - RIGHT
 GROUND, TEXT, MUTED, GRID = "#ffffff", "#18211e", "#5b6763", "#dcdfda"
 COLOURS = {
     "stable": "#2f6fb3", "candidate": "#c26a12", "errors": "#b3261e", "latency": "#1f5fa8", "counts": "#0e7c6b",
-    "traffic": "#0e7c6b", "plan": "#5b6763", "fill": "#8f6bc4",
+    "traffic": "#0e7c6b", "plan": "#5b6763", "fill": "#8f6bc4", "median": "#7c8882",
 }  # fmt: skip
 TONES = {"bad": "#b3261e", "warn": "#8a5a00", "ok": "#17754a", "busy": "#1f5fa8"}
 FONT = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', 'DejaVu Sans', sans-serif"
@@ -52,7 +52,7 @@ def render(chart: Chart, *, title: str, subtitle: str = "") -> str:
         f"<title>{_text(title)}</title>",
         f'<rect width="{PICTURE_WIDTH}" height="{height}" fill="{GROUND}"/>',
         f'<text x="24" y="36" font-size="20" font-weight="600" fill="{TEXT}">{_text(title)}</text>',
-        f'<text x="24" y="58" font-size="13" fill="{MUTED}">{_text(subtitle or _span(chart))}</text>',
+        f'<text x="24" y="58" font-size="13" fill="{MUTED}">{_text(subtitle or _span(chart), 150)}</text>',
     ]
     for number, panel in enumerate(shown):
         parts += _panel(chart, panel, _Frame(HEAD + 26 + number * (PLOT + GAP)))
@@ -93,9 +93,12 @@ def _panel(chart: Chart, panel: Panel, frame: _Frame) -> Iterator[str]:
     for level in panel.levels:
         yield _path(f"M0 {level.y}H{WIDTH:g}", TONES["bad"], 'stroke-width="1.5" stroke-dasharray="6 4"')
     yield "</g>"
+    lowest = max((level.y for level in panel.levels), default=0.0)
     for level in panel.levels:
+        # Of two levels close together, the lower one has its words below.
+        down = 14 if len(panel.levels) > 1 and level.y == lowest else -5
         yield (
-            f'<text x="{LEFT + INNER - 4}" y="{frame.y(level.y) - 5}" font-size="11" text-anchor="end" '
+            f'<text x="{LEFT + INNER - 4}" y="{frame.y(level.y) + down}" font-size="11" text-anchor="end" '
             f'fill="{TONES["bad"]}">{_text(level.label)}</text>'
         )
 
@@ -109,7 +112,7 @@ def _keys(panel: Panel, frame: _Frame) -> Iterator[str]:
             f'<text x="{right}" y="{frame.top - 12}" font-size="12" text-anchor="end" '
             f'fill="{TEXT}">{escape(words)}</text>'
         )
-        right -= 7.0 * len(words) + 8
+        right -= 6.3 * len(words) + 8
         colour = COLOURS.get(line.role, MUTED)
         yield f'<path d="M{right - 16} {frame.top - 16}h16" stroke="{colour}" stroke-width="3"/>'
         right -= 34

@@ -144,7 +144,7 @@ def _rolled_back(body: Body) -> str:
     if isinstance(took, (int, float)):
         parts.append(f"in {format_duration(took)}")
     if isinstance(failed, int):
-        parts.append(f"after {failed} failed requests")
+        parts.append(f"after {failed} failed request{'' if failed == 1 else 's'}")
     return " ".join(parts)
 
 

@@ -47,6 +47,24 @@
     return best;
   };
 
+  // A live page draws its charts anew under the reader's hand: what is being read or dragged outlives the drawing.
+  const current = new Map();
+  let drag = null;
+  let reading = null;
+  const dragged = (event, act) => {
+    const held = drag && current.get(drag.key);
+    if (held) held[act](drag.from, held.timeOf(event));
+  };
+  document.addEventListener("pointermove", (event) => dragged(event, "choose"));
+  document.addEventListener("pointerup", (event) => {
+    dragged(event, "drop");
+    drag = null;
+  });
+  document.addEventListener("pointercancel", (event) => {
+    dragged(event, "cancel");
+    drag = null;
+  });
+
   const setUp = (box) => {
     if (box.dataset.ready) return;
     box.dataset.ready = "yes";
@@ -55,6 +73,7 @@
     const view = { start, end };
     const panels = [...box.querySelectorAll("figure[data-panel]")].map((figure) => ({
       figure,
+      key: figure.dataset.key,
       data: JSON.parse(figure.dataset.panel),
       chart: figure.querySelector("svg.chart"),
       canvas: figure.querySelector(".canvas"),
@@ -63,7 +82,7 @@
       chosen: svg("rect", { class: "chosen", y: 0, height: 100, visibility: "hidden" }),
     }));
     if (!panels.length) return;
-    const tip = calm.make("div", { class: "tip", role: "status", hidden: true });
+    const tip = calm.make("div", { class: "chart-tip", role: "status", hidden: true });
     const labels = [...box.querySelectorAll("svg.mark-labels text")];
     const toX = (at) => 1000 * (at - start) / (end - start);
     const percent = (at) => 100 * (at - view.start) / (view.end - view.start);
@@ -157,6 +176,7 @@
       if (n < 0) return;
       const time = first.t[n];
       panel.at = n;
+      reading = { key: panel.key, at: time };
       for (const { cursor } of panels) {
         cursor.setAttribute("d", `M${toX(time)} 0V100`);
         cursor.setAttribute("visibility", "visible");
@@ -182,33 +202,32 @@
       const { chart, cursor, chosen, canvas } = panel;
       chart.append(chosen, cursor);
       chart.setAttribute("tabindex", "0");
-      let from = null;
-      canvas.addEventListener("pointerdown", (event) => {
-        if (event.button !== 0) return;
-        from = timeOf(panel, event);
-        canvas.setPointerCapture(event.pointerId);
-      });
-      canvas.addEventListener("pointermove", (event) => {
-        const at = timeOf(panel, event);
-        if (from === null) return point(panel, at);
+      const choose = (from, at) => {
         hide();
         chosen.setAttribute("x", toX(Math.min(from, at)));
         chosen.setAttribute("width", Math.abs(toX(at) - toX(from)));
         chosen.setAttribute("visibility", "visible");
-      });
-      const drop = (event) => {
+      };
+      const drop = (from, at) => {
         chosen.setAttribute("visibility", "hidden");
-        const began = from;
-        from = null;
-        if (began === null || event.type === "pointercancel") return;
-        const at = timeOf(panel, event);
-        if (Math.abs(percent(at) - percent(began)) > 2) show(Math.min(began, at), Math.max(began, at));
+        if (Math.abs(percent(at) - percent(from)) > 2) show(Math.min(from, at), Math.max(from, at));
         else point(panel, at);
       };
-      canvas.addEventListener("pointerup", drop);
-      canvas.addEventListener("pointercancel", drop);
-      canvas.addEventListener("pointerleave", () => { if (from === null) hide(); });
-      chart.addEventListener("blur", hide);
+      current.set(panel.key, {
+        timeOf: (event) => timeOf(panel, event), choose, drop, point: (at) => point(panel, at),
+        cancel: () => chosen.setAttribute("visibility", "hidden"),
+      });
+      canvas.addEventListener("pointerdown", (event) => {
+        if (event.button === 0) drag = { key: panel.key, from: timeOf(panel, event) };
+      });
+      canvas.addEventListener("pointermove", (event) => { if (!drag) point(panel, timeOf(panel, event)); });
+      const leave = () => setTimeout(() => {
+        if (!chart.isConnected || drag) return;
+        reading = null;
+        hide();
+      });
+      canvas.addEventListener("pointerleave", leave);
+      chart.addEventListener("blur", leave);
       chart.addEventListener("keydown", (event) => {
         const times = panel.data.series[0].t;
         const inside = times.map((at, n) => n).filter((n) => times[n] >= view.start && times[n] <= view.end);
@@ -249,6 +268,7 @@
       view.end = Math.min(end, to);
     }
     paint();
+    if (reading && !drag && panels.some(({ key }) => key === reading.key)) current.get(reading.key).point(reading.at);
   };
 
   // The file of the server on a canvas, twice as large.
