@@ -54,7 +54,7 @@ services:
 
 schedules:
   platform:
-    people: [{handle}]
+    people: [{handle}]  # name a second person here as soon as there is one: nobody backs up one alone
 
 escalation_policies:
   everybody:

@@ -87,12 +87,12 @@ def _calendars(api: Api, as_json: bool, chosen: list[dict[str, Any]], weeks: int
     if as_json:
         output.print_json({"items": [calendar for calendar, _ in found]})
         return
-    room = output.width() or 100
+    room = output.size()[0]
     for calendar, shown in found:
         lines = draw(
             calendar["schedule"], read(calendar), shown, weeks=weeks, now=now, room=room, paint=output.paint
         )
-        click.echo("\n".join([*lines, ""]))
+        click.echo("\n".join(lines).rstrip("\n") + "\n")
     if not found:
         click.echo(NO_SCHEDULE)
 

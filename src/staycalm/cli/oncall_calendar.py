@@ -62,7 +62,7 @@ def draw(
     )
     for week in range(weeks):
         days = [first + timedelta(days=7 * week + n) for n in range(7)]
-        found += _week(days, turns, zone, now.astimezone(zone).date(), wide, paint)
+        found += _week(days, turns, zone, now, wide, paint)
     shown = [turn for turn in turns if turn.starts_at < _midnight(last + timedelta(days=1), zone)]
     return [*found, *_notes(shown, zone, now, room, paint)]
 
@@ -74,9 +74,9 @@ def moment(instant: datetime, zone: ZoneInfo) -> str:
 
 
 def _week(
-    days: Sequence[date], turns: Sequence[Turn], zone: ZoneInfo, today: date, wide: int, paint: Paint
+    days: Sequence[date], turns: Sequence[Turn], zone: ZoneInfo, now: datetime, wide: int, paint: Paint
 ) -> list[str]:
-    dates, parts = [], []
+    dates, parts, today = [], [], now.astimezone(zone).date()
     for n, day in enumerate(days):
         label = f"{day.day} {day:%b}" if n == 0 or day.day == 1 else str(day.day)
         cell = pad(f"[{label}]" if day == today else label, wide)
@@ -84,7 +84,7 @@ def _week(
         parts.append(_parts(day, turns, zone))
     lines = [" ".join(dates).rstrip()]
     for row in range(max(map(len, parts))):
-        cells = [_cell(found[row], wide, paint) if row < len(found) else " " * wide for found in parts]
+        cells = [_cell(found[row], now, wide, paint) if row < len(found) else " " * wide for found in parts]
         lines.append(" ".join(cells).rstrip())
     return [*lines, ""]
 
@@ -102,10 +102,12 @@ def _parts(day: date, turns: Sequence[Turn], zone: ZoneInfo) -> list[tuple[str, 
     return found
 
 
-def _cell(part: tuple[str, Turn], wide: int, paint: Paint) -> str:
+def _cell(part: tuple[str, Turn], now: datetime, wide: int, paint: Paint) -> str:
     since, turn = part
     start = f"{since if wide >= ROOM_FOR_MINUTES else since[:2]} " if since else ""
     rest = wide - columns(start)
+    if turn.primary is None and turn.ends_at <= now:
+        return start + paint(pad("nobody", rest), dim=True)
     if turn.primary is None:
         word = next((each for each in (f"!{NOBODY}!", NOBODY, "GAP!") if len(each) <= rest), "!!!")
         return start + paint(pad(word, rest), fg="red", bold=True)

@@ -122,6 +122,40 @@ def test_a_schedule_with_one_person_is_a_hole(world: World) -> None:
     assert [f["kind"] for f in found.body["findings"]] == ["one-person"]
 
 
+FOUNDER = """
+organisation: {name: Acme, time_zone: Europe/Berlin}
+people:
+  alice: {name: Alice, email: alice@example.com}
+schedules:
+  platform: {people: [alice], starts_on: 2026-03-02}
+"""
+
+
+def test_a_lone_founder_is_told_once_and_alarmed_from_the_second_person_on(world: World) -> None:
+    world.apply(FOUNDER)
+    world.forward(days=3)
+    (told,) = world.events("coverage_lonely")
+    assert (told.body["person"], told.body["schedule"]) == ("alice", "platform")
+    assert world.events("coverage_gap_found") == []
+    (shown,) = world.read(queries.get_schedule, "platform").findings
+    assert (shown["kind"], shown["is_notice"]) == ("one-person", True)
+    world.apply(FOUNDER.replace("schedules:", "  bob: {name: Bob, email: bob@example.com}\nschedules:"))
+    world.settle()
+    world.forward(days=1)
+    assert [f["kind"] for f in world.events("coverage_gap_found")[0].body["findings"]] == ["one-person"]
+    # Once bob shares the pager there is nothing to tell.
+    world.apply(FOUNDER.replace("[alice]", "[alice, bob]").replace(
+        "schedules:", "  bob: {name: Bob, email: bob@example.com}\nschedules:"))  # fmt: skip
+    world.settle()
+    assert len(world.events("coverage_restored")) == 1
+
+
+def test_a_gap_of_a_lone_founder_is_a_hole_all_the_same(world: World) -> None:
+    world.apply(FOUNDER.replace("2026-03-02", "2026-03-16"))
+    world.settle()
+    assert [f["kind"] for e in world.events("coverage_gap_found") for f in e.body["findings"]] == ["gap"]
+
+
 def test_a_person_who_cannot_be_reached_is_a_hole_until_they_can(world: World) -> None:
     world.write(contacts.record_channels, ["ntfy"])
     world.forward(days=1)

@@ -64,13 +64,17 @@ class NewOverride(Body):
 
 
 class FindingOut(BaseModel):
-    """A hole in the coming month: a gap, an unreachable person, a schedule that hangs on one person."""
+    """A hole in the coming month: a gap, an unreachable person, a schedule that hangs on one person.
+
+    `is_notice`: shown, but no alert, because the organisation has one person only.
+    """
 
     kind: Literal["gap", "unreachable", "one-person"]
     sentence: str
     starts_at: datetime
     ends_at: datetime
     person: str | None
+    is_notice: bool = False
 
 
 class ScheduleOut(BaseModel):

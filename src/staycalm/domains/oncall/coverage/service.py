@@ -11,7 +11,7 @@ from staycalm.domains.accounts import public as accounts
 from staycalm.domains.oncall.contacts.decisions import usable
 from staycalm.domains.oncall.contacts.queries import configured_channels, methods_of
 from staycalm.domains.oncall.coverage.decisions import Finding, find_holes
-from staycalm.domains.oncall.events import CoverageGapFound, CoverageRestored
+from staycalm.domains.oncall.events import CoverageGapFound, CoverageLonely, CoverageRestored
 from staycalm.domains.oncall.schedules import queries
 from staycalm.domains.oncall.schedules.decisions import ROLES, Schedule
 from staycalm.domains.oncall.schedules.model import schedules
@@ -25,20 +25,34 @@ def find_findings(tx: ReadTx, name: str, *, days: int) -> tuple[Finding, ...]:
     turns = queries.calendar(tx, name, days=days)
     people = {holder for turn in turns for role in ROLES if (holder := turn.holder(role)) is not None}
     reasons = {person: why_unreachable(tx, person) for person in sorted(people)}
-    return find_holes(turns, {person: why for person, why in reasons.items() if why is not None})
+    unreachable = {person: why for person, why in reasons.items() if why is not None}
+    return find_holes(turns, unreachable, is_founder=_is_one_person(tx))
 
 
 def check(tx: Tx, name: str, settings: OncallSettings) -> None:
-    """The findings of today are kept and told, and the next check is due in the coming night."""
+    """The findings of today are kept and told, and the next check is due in the coming night.
+
+    A notice is told when it is new, everything else every night.
+    """
     stored = queries.find_schedule(tx, name)
     if stored is None:
         return
-    findings = [finding.as_json() for finding in find_findings(tx, name, days=settings.coverage_days)]
+    found = find_findings(tx, name, days=settings.coverage_days)
+    findings = [finding.as_json() for finding in found]
+    holes = [each for each in findings if not each["is_notice"]]
+    had_holes = any(not each.get("is_notice", False) for each in stored.findings)
     subject = f"schedule/{name}"
-    if findings:
-        tx.emit(SYSTEM, CoverageGapFound(subject=subject, schedule=name, findings=findings))
-    elif stored.findings:
+    if holes:
+        tx.emit(SYSTEM, CoverageGapFound(subject=subject, schedule=name, findings=holes))
+    elif had_holes:
         tx.emit(SYSTEM, CoverageRestored(subject=subject, schedule=name))
+    if not any(each.get("is_notice", False) for each in stored.findings):
+        for each in found:
+            if each.is_notice:
+                event = CoverageLonely(
+                    subject=subject, schedule=name, person=each.person or "", sentence=each.sentence
+                )
+                tx.emit(SYSTEM, event)
     due_at = next_night(stored.schedule, tx.now, settings.coverage_hour)
     tx.execute(
         schedules.update().where(schedules.c.name == name).values(findings=findings, coverage_due_at=due_at)
@@ -57,6 +71,10 @@ def next_night(schedule: Schedule, now: datetime, hour: int) -> datetime:
     if tonight > now:
         return tonight
     return first_instant(datetime.combine(today + timedelta(days=1), time(hour)), schedule.zone)
+
+
+def _is_one_person(tx: ReadTx) -> bool:
+    return sum(person.is_active for person in accounts.list_people(tx)) < 2
 
 
 def why_unreachable(tx: ReadTx, person: str) -> str | None:
