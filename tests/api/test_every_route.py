@@ -33,8 +33,10 @@ PUBLIC = {
 ONES_OWN = {
     "GET /api/v1/whoami", "GET /api/v1/tokens", "POST /api/v1/tokens", "DELETE /api/v1/tokens/{token_id}",
     "GET /api/v1/sessions", "DELETE /api/v1/sessions", "DELETE /api/v1/sessions/{session_id}", "GET /account",
-    "POST /account/password",
-    "POST /account/sessions/{session_id}/end", "POST /account/tokens/{token_id}/revoke", "POST /logout",
+    "GET /settings", "GET /settings/tokens", "POST /settings/tokens", "POST /settings/tokens/{token_id}/revoke",
+    "GET /settings/sessions", "POST /settings/sessions/end-others", "POST /settings/sessions/{session_id}/end",
+    "GET /settings/display", "POST /settings/display", "GET /settings/password", "POST /settings/password",
+    "POST /logout",
 }  # fmt: skip
 # Routes that FastAPI does not know as its own: the webhook asks the guard itself.
 PLAIN = {WEBHOOK_PATH: "asks for alerts:write itself", "/api/v1/openapi.json": "the public description of the API"}

@@ -44,7 +44,7 @@ from staycalm.domains.releases import api as releases_api
 from staycalm.domains.releases.intake import Intake
 from staycalm.kit.database import Database
 from staycalm.kit.directory import DataDirectory
-from staycalm.web import home
+from staycalm.web import contact_settings, first_run, home, people, person
 from staycalm.web.services import pages as services_pages
 
 
@@ -65,6 +65,10 @@ def routers() -> list[APIRouter]:
         system.router,
         accounts_pages.page_router,
         home.page_router,
+        people.page_router,
+        person.page_router,
+        contact_settings.page_router,
+        first_run.page_router,
         services_pages.page_router,
         deployments_pages.page_router,
         alerts_pages.page_router,
@@ -91,6 +95,7 @@ def fill_state(state: Any, settings: Settings, outside: Outside, database: Datab
     state.oncall = OncallEdge(url, FeedPace(database.clock))
     state.incidents = IncidentsEdge(settings.incidents, outside.printer)
     state.channels = outside.channels
+    state.prober = outside.prober
 
 
 async def first_start(

@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse
 from staycalm.core.actor import Actor
 from staycalm.core.errors import Invalid, NotFound, StayCalmError
 from staycalm.domains.accounts.public import Identity, find_person
+from staycalm.domains.accounts.settings_pages import told
 from staycalm.domains.oncall.contacts import queries as contact_queries
 from staycalm.domains.oncall.contacts import service as contacts
 from staycalm.domains.oncall.contacts.decisions import ContactMethod
@@ -82,7 +83,7 @@ async def add_contact(
         test = await db.write(notifications.send_test, method)
     except StayCalmError as error:
         form = {"kind": kind[:20], "address": address[:500], "after": after[:20]}
-        problem = f"{error.message}. {error.next_step}"
+        problem = told(error)
         return await _contact(request, db, request.url.path, status=error.status, problem=problem, form=form)
     return _onwards(request.url.path, test)
 

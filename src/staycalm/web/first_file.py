@@ -30,8 +30,8 @@ _WATCHED = """\
         # Looked at every 10 seconds; three failures in a row are an alert.
         probes:
           - name: home
-            http: {url}
-            every: 10s
+            url: {url}
+            interval: 10s
         router: none
         # How StayCalm starts it, once you deploy it with `sc ops deploy {service} ./build`.
         command: [./start, --port, "{{port}}"]

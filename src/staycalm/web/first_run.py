@@ -12,9 +12,10 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from staycalm.core.actor import Actor
-from staycalm.core.errors import Conflict, Invalid, StayCalmError
+from staycalm.core.errors import Conflict, Invalid, NotFound, StayCalmError
 from staycalm.core.placement import Placement
 from staycalm.domains.accounts.public import decide
+from staycalm.domains.accounts.settings_pages import told
 from staycalm.domains.catalog.parse import CatalogFile, parse_file
 from staycalm.domains.catalog.plan import make_plan, web_managed
 from staycalm.domains.catalog.public import PlacementConfig, ProbeConfig, list_placements
@@ -71,13 +72,8 @@ async def go_on(db: Db, who: Reader) -> Response:
 @page_router.get("/welcome/service")
 async def show_service(request: Request, db: Db, who: Reader, way: str = "watch") -> Response:
     """The form for the first service: an address where it runs already, or a file by which StayCalm starts it."""
-    config = await db.read(_first_placement)
-    probe = next(iter(probes_of(config)), None) if config is not None else None
-    form = {
-        "service": config.service if config is not None else "",
-        "url": probe.target if probe is not None and probe.kind == "http" and config and config.probes else "",
-        "text": started_file(handle=who.id, service="shop"),
-    }
+    service, url = await db.read(_watched)
+    form = {"service": service, "url": url, "text": started_file(handle=who.id, service="shop")}
     return _service(request, way if way in ("watch", "start") else "watch", form)
 
 
@@ -95,7 +91,7 @@ async def put_service(
             return _service(request, way, form, checked=checked, asks=bool(checked.removed) and act == "apply")
         await _apply(request, db, who, file)
     except StayCalmError as error:
-        problem = f"{error.message}. {error.next_step}"
+        problem = told(error)
         return _service(request, way, form, status=error.status, problem=problem)
     first = next(iter(file.placements), "")
     return RedirectResponse(f"/welcome/check?placement={first}", status_code=303)
@@ -110,7 +106,7 @@ async def check_service(
         wanted = _wanted(who.id, way, {"service": service, "url": url, "text": text})
         checked, _ = await _check(request, db, wanted)
     except Invalid as error:
-        checked = Checked(problems=(f"{error.message}. {error.next_step}",))
+        checked = Checked(problems=(told(error),))
     return view(request, "web/first_run/checked.html", checked=checked)
 
 
@@ -135,6 +131,8 @@ async def show_check(request: Request, db: Db, who: Reader, placement: str = "")
 async def look_again(request: Request, db: Db, who: Reader, placement: str = "") -> Response:
     """The same look as a part of the page."""
     seen, _ = await _look(request, db, placement)
+    if seen is None:
+        raise NotFound("no-placement", "no service is declared", next_step="Declare one: /welcome/service.")
     return view(request, "web/first_run/seen.html", seen=seen)
 
 
@@ -159,7 +157,7 @@ async def _check(request: Request, db: Database, text: str) -> tuple[Checked, Ca
     try:
         file = await asyncio.to_thread(parse_file, text, FILE, web, sections)
     except Invalid as error:
-        found = error.details.get("problems") or [f"{error.message}. {error.next_step}"]
+        found = error.details.get("problems") or [told(error)]
         return Checked(problems=tuple(str(each) for each in found)[:MOST_SHOWN]), None
     plan = await db.read(make_plan, file, sections)
     return Checked(plan.changes), file
@@ -194,8 +192,12 @@ def _has_placement(tx: ReadTx) -> bool:
     return bool(list_placements(tx))
 
 
-def _first_placement(tx: ReadTx) -> PlacementConfig | None:
-    return next(iter(list_placements(tx)), None)
+def _watched(tx: ReadTx) -> tuple[str, str]:
+    """Return the service and address that this page made, so that they can be corrected; else blanks."""
+    known = list_placements(tx)
+    if len(known) == 1 and len(known[0].probes) == 1 and known[0].probes[0].kind == "http":
+        return known[0].service, known[0].probes[0].target
+    return "", ""
 
 
 def _has_proven_contact(tx: ReadTx, handle: str) -> bool:

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from types import MappingProxyType
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
 from staycalm.core.actor import Actor
-from staycalm.domains.accounts.public import RESOURCES, ROLES, Person, decide, get_person, list_people
+from staycalm.domains.accounts.public import (
+    RESOURCES,
+    ROLES,
+    STANDING_ROLES,
+    Person,
+    decide,
+    get_person,
+    list_people,
+)
+from staycalm.domains.accounts.settings_pages import zone_names
 from staycalm.domains.accounts.sign_in.queries import last_seen
 from staycalm.domains.catalog.public import Service, Team, get_organisation, list_services, list_teams
 from staycalm.domains.oncall.contacts.queries import configured_channels, methods_of, reachable_methods
 from staycalm.domains.oncall.policies.queries import list_policies
 from staycalm.domains.oncall.schedules.queries import OnCallNow, calendar, list_on_call
-from staycalm.kit.database import ReadTx
+from staycalm.kit.database import Database, ReadTx
 from staycalm.kit.http import Db, allow, view
 
 page_router = APIRouter(include_in_schema=False)
@@ -100,17 +110,28 @@ async def show_people(
     inactive: bool = False, page: Annotated[int, Query(ge=1, le=1000)] = 1,
 ) -> Response:  # fmt: skip
     """Everybody, filtered by what stands in the address."""
-    found = await db.read(read_people, q=q, role=role, team=team, inactive=inactive, page=page)
-    wanted = {"q": q, "role": role, "team": team, "inactive": inactive}
-    may_change = decide(request.state.identity.roles, "people", "write")
-    return view(request, "web/people/list.html", found=found, wanted=wanted, may_change=may_change,
-                all_roles=ROLES[:-1], problem="", form={})  # fmt: skip
+    return await draw_people(request, db, q=q, role=role, team=team, inactive=inactive, page=page)
 
 
 @page_router.get("/teams")
 async def show_teams(request: Request, db: Db, who: Reader) -> Response:
     """Every team."""
     return view(request, "web/people/teams.html", teams=await db.read(read_teams))
+
+
+async def draw_people(
+    request: Request, db: Database, *, q: str = "", role: str = "", team: str = "", inactive: bool = False,
+    page: int = 1, status: int = 200, problem: str = "", form: Mapping[str, Any] = MappingProxyType({}),
+) -> Response:  # fmt: skip
+    """Return the list; `problem` and `form` are of an invitation that was refused."""
+    found = await db.read(read_people, q=q, role=role, team=team, inactive=inactive, page=page)
+    wanted = {"q": q, "role": role, "team": team, "inactive": inactive}
+    may_change = decide(request.state.identity.roles, "people", "write")
+    return view(
+        request, "web/people/list.html", status=status, found=found, wanted=wanted, may_change=may_change,
+        all_roles=ROLES[:-1], standing=STANDING_ROLES, zones=zone_names() if may_change else (), problem=problem,
+        form=form,
+    )  # fmt: skip
 
 
 def read_people(tx: ReadTx, *, q: str, role: str, team: str, inactive: bool, page: int) -> PeopleList:

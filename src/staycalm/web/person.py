@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
@@ -12,10 +13,11 @@ from staycalm.core.errors import StayCalmError
 from staycalm.domains.accounts import service
 from staycalm.domains.accounts.edge import Edge
 from staycalm.domains.accounts.people import Invitation
-from staycalm.domains.accounts.public import ROLES, STANDING_ROLES, Identity, decide, get_person
+from staycalm.domains.accounts.public import STANDING_ROLES, Identity, decide, get_person
+from staycalm.domains.accounts.settings_pages import told
 from staycalm.kit.database import Database, Tx
 from staycalm.kit.http import Db, allow, view
-from staycalm.web.people import read_people, read_person
+from staycalm.web.people import draw_people, read_person
 
 page_router = APIRouter(include_in_schema=False)
 Reader = Annotated[Actor, allow("people", "read")]
@@ -40,10 +42,8 @@ async def invite(
     try:
         invitation = await db.write(service.invite, who, roles=role, valid_s=edge.settings.invitation_s, **values)
     except StayCalmError as error:
-        found = await db.read(read_people, q="", role="", team="", inactive=False, page=1)
-        wanted = {"q": "", "role": "", "team": "", "inactive": False}
-        return view(request, "web/people/list.html", status=error.status, found=found, wanted=wanted,
-                    may_change=True, all_roles=ROLES[:-1], problem=_told(error), form={**values, "role": role})  # fmt: skip
+        form = {**values, "role": role}
+        return await draw_people(request, db, status=error.status, problem=told(error), form=form)
     return _link(request, values["handle"], invitation)
 
 
@@ -55,7 +55,7 @@ async def change_roles(
     try:
         await db.write(_give_roles, who, handle, role)
     except StayCalmError as error:
-        return await _person(request, db, handle, status=error.status, problem=_told(error))
+        return await _person(request, db, handle, status=error.status, problem=told(error))
     return RedirectResponse(f"/people/{handle}", status_code=303)
 
 
@@ -72,7 +72,7 @@ async def deactivate(request: Request, db: Db, who: Admin, handle: str) -> Respo
     try:
         await db.write(service.deactivate, who, handle)
     except StayCalmError as error:
-        return await _person(request, db, handle, status=error.status, problem=_told(error))
+        return await _person(request, db, handle, status=error.status, problem=told(error))
     return RedirectResponse(f"/people/{handle}", status_code=303)
 
 
@@ -98,9 +98,11 @@ async def _person(
     me: Identity = request.state.identity
     may_change = decide(me.roles, "people", "write")
     is_me = me.actor.id == handle
+    found = await db.read(read_person, handle)
     return view(
-        request, "web/people/person.html", status=status, found=await db.read(read_person, handle), is_me=is_me,
-        may_change=may_change, sees_methods=is_me or may_change, standing=STANDING_ROLES, problem=problem,
+        request, "web/people/person.html", status=status, found=found, is_me=is_me, may_change=may_change,
+        zone=ZoneInfo(found.row.person.time_zone), sees_methods=is_me or may_change, standing=STANDING_ROLES,
+        problem=problem,
     )  # fmt: skip
 
 
@@ -112,7 +114,3 @@ def _link(request: Request, handle: str, invitation: Invitation | None) -> Respo
                     expires_at=invitation.expires_at)  # fmt: skip
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
-
-
-def _told(error: StayCalmError) -> str:
-    return f"{error.message}. {error.next_step}"

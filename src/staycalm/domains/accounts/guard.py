@@ -26,6 +26,7 @@ from staycalm.kit.database import Database
 
 SECURE_COOKIE = "__Host-sc_session"
 PLAIN_COOKIE = "sc_session"
+PREFERENCE_S = 365 * 86400
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
@@ -151,6 +152,13 @@ def set_session_cookie(
         secure=is_secure,
         httponly=True,
         samesite="lax",
+    )
+
+
+def set_preference(request: Request, response: Response, name: str, value: str) -> None:
+    """This browser keeps how it wants pages; no secret, and nobody else's business."""
+    response.set_cookie(
+        name, value, max_age=PREFERENCE_S, path="/", secure=request.url.scheme == "https", samesite="lax"
     )
 
 

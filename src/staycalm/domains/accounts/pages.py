@@ -1,14 +1,15 @@
-"""The pages around signing in: log-in, log-out, set-up, invitation, one's own account. Plain HTML."""
+"""The pages around signing in: log-in, log-out, set-up, invitation. Plain HTML."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from types import MappingProxyType
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from staycalm.core.errors import StayCalmError, Unauthenticated
-from staycalm.domains.accounts import queries, service
+from staycalm.domains.accounts import queries, service, settings_pages
 from staycalm.domains.accounts.edge import AccountsEdge, Edge, Mine
 from staycalm.domains.accounts.guard import (
     check_origin,
@@ -17,16 +18,14 @@ from staycalm.domains.accounts.guard import (
     client_address,
     set_session_cookie,
 )
-from staycalm.domains.accounts.people import Identity
-from staycalm.domains.accounts.sign_in import queries as sign_in_queries
+from staycalm.domains.accounts.settings_pages import Text, told, zone_names
 from staycalm.domains.accounts.sign_in import service as sign_in_service
-from staycalm.domains.accounts.sign_in.flow import check_sign_in
-from staycalm.domains.accounts.sign_in.passwords import check_password
+from staycalm.domains.accounts.sign_in.flow import check_sign_in, hash_password
 from staycalm.kit.database import Database
 from staycalm.kit.http import Db, public, view
 
 page_router = APIRouter(include_in_schema=False)
-Text = Annotated[str, Form(max_length=1000)]
+page_router.include_router(settings_pages.page_router)
 
 
 @page_router.get("/login", dependencies=[public()])
@@ -62,9 +61,7 @@ async def log_out(db: Db, me: Mine) -> Response:
 async def show_set_up(request: Request, db: Db, code: str) -> Response:
     """The form that makes the first admin. The printed link is the permission; looking uses nothing up."""
     link = await db.read(queries.find_link, code, "set-up")
-    return _private(
-        view(request, "accounts/set_up.html", code=code, is_good=link is not None, problem="", form={})
-    )
+    return _private(_set_up(request, code=code, is_good=link is not None))
 
 
 @page_router.post("/set-up/{code}", dependencies=[public("write")])
@@ -72,17 +69,16 @@ async def set_up(
     request: Request, db: Db, edge: Edge, code: str, handle: Text, name: Text, email: Text, password: Text,
     time_zone: Text = "UTC",
 ) -> Response:  # fmt: skip
-    """The first admin exists and is signed in."""
+    """The first admin exists, is signed in, and goes on with the set-up."""
     check_origin(request)
     check_transport(request, edge.settings)
     values = {"handle": handle.strip(), "name": name, "email": email, "time_zone": time_zone}
     try:
-        hashed = await _hash(edge, password, handle.strip(), name)
+        hashed = await hash_password(edge, password, handle.strip(), name)
         await db.write(service.complete_set_up, code, password_hash=hashed, **values)
     except StayCalmError as error:
-        return _private(view(request, "accounts/set_up.html", status=error.status, code=code, is_good=True,
-                             problem=f"{error.message}. {error.next_step}", form=values))  # fmt: skip
-    return await _signed_in(request, db, edge, handle.strip(), password, "/")
+        return _private(_set_up(request, status=error.status, code=code, problem=told(error), form=values))
+    return await _signed_in(request, db, edge, handle.strip(), password, "/welcome/contact")
 
 
 @page_router.get("/invitation/{code}", dependencies=[public()])
@@ -101,53 +97,20 @@ async def accept_invitation(request: Request, db: Db, edge: Edge, code: str, pas
     link = await db.read(queries.find_link, code, "invitation")
     handle = link.handle if link is not None else None
     try:
-        hashed = await _hash(edge, password, handle or "")
+        hashed = await hash_password(edge, password, handle or "")
         await db.write(service.accept_invitation, code, hashed)
     except StayCalmError as error:
         return _private(view(request, "accounts/invitation.html", status=error.status, code=code, handle=handle,
-                             problem=f"{error.message}. {error.next_step}"))  # fmt: skip
+                             problem=told(error)))  # fmt: skip
     return await _signed_in(request, db, edge, handle or "", password, "/")
 
 
-@page_router.get("/account", dependencies=[public()])
-async def show_account(request: Request, db: Db, edge: Edge, me: Mine) -> Response:
-    """One's own sessions and tokens, and the form to change the password."""
-    return await _account(request, db, edge, me, problem="")
-
-
-async def _account(request: Request, db: Database, edge: AccountsEdge, me: Identity, *, problem: str) -> Response:
-    sessions = await db.read(sign_in_queries.list_sessions, me.actor.id, idle_s=edge.settings.session_idle_s)
-    tokens = await db.read(sign_in_queries.list_tokens, me.actor.id)
-    return view(request, "accounts/account.html", me=me, sessions=sessions, tokens=tokens, problem=problem)
-
-
-@page_router.post("/account/sessions/{session_id}/end", dependencies=[public("write")])
-async def end_session(db: Db, me: Mine, session_id: str) -> Response:
-    """One of one's own sessions has ended."""
-    await db.write(sign_in_service.end_session, me.actor, session_id)
-    return RedirectResponse("/account", status_code=303)
-
-
-@page_router.post("/account/tokens/{token_id}/revoke", dependencies=[public("write")])
-async def revoke_token(db: Db, me: Mine, token_id: str) -> Response:
-    """One of one's own tokens is revoked."""
-    await db.write(sign_in_service.revoke_token, me.actor, token_id)
-    return RedirectResponse("/account", status_code=303)
-
-
-@page_router.post("/account/password", dependencies=[public("write")])
-async def change_password(request: Request, db: Db, edge: Edge, me: Mine, old: Text, new: Text) -> Response:
-    """The person has a new password; every other session has ended. The old password is asked for again."""
-    check_transport(request, edge.settings)
-    try:
-        await check_sign_in(
-            db, edge.passwords, edge.pause, handle=me.actor.id, password=old, address=client_address(request)
-        )
-        hashed = await _hash(edge, new, me.actor.id, me.actor.name)
-    except StayCalmError as error:
-        return await _account(request, db, edge, me, problem=f"{error.message}. {error.next_step}")
-    await db.write(service.set_password, me.actor, me.actor.id, hashed, keep_session=me.credential_id)
-    return RedirectResponse("/account", status_code=303)
+def _set_up(
+    request: Request, *, code: str, status: int = 200, is_good: bool = True, problem: str = "",
+    form: Mapping[str, str] = MappingProxyType({}),
+) -> HTMLResponse:  # fmt: skip
+    return view(request, "accounts/set_up.html", status=status, code=code, is_good=is_good, problem=problem,
+                form=form, zones=zone_names())  # fmt: skip
 
 
 async def _signed_in(
@@ -167,11 +130,6 @@ async def _signed_in(
     response = RedirectResponse(onwards, status_code=303)
     set_session_cookie(request, response, session, edge.settings)
     return response
-
-
-async def _hash(edge: AccountsEdge, password: str, *own: str) -> str:
-    check_password(password, shortest=edge.settings.password_shortest, not_containing=own)
-    return await edge.passwords.hash(password)
 
 
 def _local(path: str) -> str:

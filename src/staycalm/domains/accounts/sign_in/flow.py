@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from staycalm.core.errors import Unauthenticated
-from staycalm.domains.accounts.sign_in.passwords import LONGEST, Passwords
+from staycalm.domains.accounts.settings import AccountsSettings
+from staycalm.domains.accounts.sign_in.passwords import LONGEST, Passwords, check_password
 from staycalm.domains.accounts.sign_in.queries import find_credentials
 from staycalm.domains.accounts.sign_in.service import await_turn, record_failure
 from staycalm.domains.accounts.sign_in.values import Credentials
 from staycalm.kit.database import Database
 
 Pause = Callable[[float], Awaitable[None]]
+
+
+class Hashing(Protocol):
+    """What a new password is judged and hashed with."""
+
+    @property
+    def settings(self) -> AccountsSettings: ...
+
+    @property
+    def passwords(self) -> Passwords: ...
+
+
+async def hash_password(edge: Hashing, password: str, *own: str) -> str:
+    """Return the hash of a new password. Raises Invalid for a weak one; `own` are words it must not be."""
+    check_password(password, shortest=edge.settings.password_shortest, not_containing=own)
+    return await edge.passwords.hash(password)
 
 
 async def check_sign_in(

@@ -27,7 +27,15 @@
     if (select.value === "UTC" && [...select.options].some((each) => each.value === zone)) select.value = zone;
   }
 
-  // What is under way is looked at again until it has an end (data-final).
+  // What is under way is looked at again until it has an end (data-final); then what hangs on it is drawn anew.
+  const redraw = async () => {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const old of document.querySelectorAll("[data-redraw]")) {
+      const part = fresh.getElementById(old.id);
+      if (part && !old.contains(document.activeElement)) old.replaceWith(part);
+    }
+  };
   for (const part of document.querySelectorAll("[data-poll]")) {
     const look = async () => {
       if (part.querySelector("[data-final]")) return;
@@ -38,6 +46,7 @@
           part.dataset.seen = html;
           part.innerHTML = html;
           part.dispatchEvent(new CustomEvent("calm:drawn", { bubbles: true }));
+          if (part.querySelector("[data-final]")) await redraw();
         }
       } catch { /* the next look tells */ }
       setTimeout(look, Number(part.dataset.every || 1000));
