@@ -70,8 +70,11 @@ def _command(path: str, command: click.Command, context: click.Context) -> str:
     if isinstance(command, click.Group):
         words = words.partition("\n\n")[0]
         names = ", ".join(code(f"{path} {name}") for name in command.list_commands(context))
-        return f"## `{path}`\n\n{words}\n\nCommands: {names}\n\n"
-    parts = [f"## `{path}`\n\n{words}\n\n```\n{usage}\n```\n\n"]
+        parts = [f"## `{path}`\n\n{words}\n\nCommands: {names}\n\n"]
+        if not command.invoke_without_command:
+            return parts[0]
+    else:
+        parts = [f"## `{path}`\n\n{words}\n\n```\n{usage}\n```\n\n"]
     rows = [_option(each, context) for each in command.params if isinstance(each, click.Option)]
     if rows:
         parts.append(table(["option", "meaning", "default"], rows) + "\n\n")
