@@ -17,7 +17,7 @@ from staycalm.domains.alerts.events import AlertResolved
 from staycalm.domains.alerts.model import alerts
 from staycalm.domains.alerts.muting import service as muting
 from staycalm.domains.alerts.public import Alert, list_open, raise_alert, resolve_alert
-from staycalm.domains.alerts.reconcile import reconciler
+from staycalm.domains.alerts.reconcile import bulk_reconciler, reconciler
 from staycalm.domains.alerts.settings import AlertsSettings
 from staycalm.domains.deployments.events import DeploymentHeld, DeploymentResumed, RollbackFailed
 from staycalm.domains.monitoring.events import ConditionCleared, ConditionFiring, HealthReported
@@ -67,7 +67,7 @@ class World:
         self.engine = Engine(
             database,
             subscriptions,
-            [reconciler()],
+            [reconciler(), bulk_reconciler()],
             holder="test",
             uses_leases=False,
             spawn=drive,

@@ -66,7 +66,7 @@ def count_heaps(tx: ReadTx, wanted: AlertFilter) -> Heaps:
     else:
         floor = _floor(tx, _closed_scope(wanted))
         is_cut = floor is not None
-        conditions += [*_closed_scope(wanted), *([c.id >= floor] if floor else [])]
+        conditions += [*_closed_scope(wanted), c.id >= (floor or "")]
     statement = sa.select(*alike, sa.func.count().label("many")).where(*conditions).group_by(*alike)
     rows = tx.rows(statement.limit(MOST_HEAPS))
     return Heaps(tuple(Heap(**row._mapping) for row in rows), is_cut or len(rows) == MOST_HEAPS)

@@ -1,0 +1,180 @@
+"""What people do on the page of an incident in a real browser: take it, steer it, write down what they see."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from staycalm.core.actor import Actor
+from staycalm.domains.incidents import queries
+from staycalm.domains.incidents import service as incidents
+from staycalm.domains.incidents.causes.service import declare
+from tests.browser.conftest import context, sign_in
+from tests.browser.server import Server, serving
+from tests.browser.story import HOSTILE
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+BOB = Actor("person", "bob", "Bob")
+RTL = "\u202eفشل الخادم 🔥🧯"
+
+
+@pytest.fixture(scope="module")
+def server(told: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for the file: every test declares an incident of its own."""
+    folder = tmp_path_factory.mktemp("incidents") / "data"
+    shutil.copytree(told, folder)
+    with serving(folder) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def signed_in(browser: Browser, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    opened = context(browser)
+    sign_in(opened.new_page(), server.url)
+    kept = tmp_path_factory.mktemp("session") / "state.json"
+    opened.storage_state(path=kept)
+    opened.close()
+    return kept
+
+
+@pytest.fixture(params=[True], ids=["script"])
+def page(request: pytest.FixtureRequest, browser: Browser, signed_in: Path) -> Iterator[Page]:
+    opened = browser.new_context(java_script_enabled=request.param, storage_state=signed_in)
+    opened.set_default_timeout(15_000)
+    yield opened.new_page()
+    opened.close()
+
+
+def declared(server: Server, title: str = "Checkout is slow") -> str:
+    return str(server.write(declare, BOB, title=title, priority="P2").incident.id)
+
+
+def state(server: Server, id: str) -> str:
+    return str(server.read(queries.get_incident, id).state)
+
+
+def test_an_incident_is_taken_mitigated_and_resolved_with_the_keyboard_alone(page: Page, server: Server) -> None:
+    id = declared(server)
+    page.goto(f"{server.url}/incidents/{id}")
+    page.keyboard.press("a")
+    expect(page.get_by_text("root has it and investigates.")).to_be_visible()
+    for key, words, after in (("m", "Traffic moved", "mitigated"), ("r", "Cache is warm", "resolved")):
+        page.keyboard.press(key)
+        page.keyboard.type(words)
+        page.keyboard.press("Enter")
+        expect(page.locator("ol.timeline").get_by_text(words)).to_be_visible()
+        assert state(server, id) == after
+    page.keyboard.press("c")
+    page.keyboard.press("Enter")
+    expect(page.locator(".incident[data-state=closed]")).to_be_visible()
+    assert state(server, id) == "closed"
+
+
+def test_a_note_needs_two_keys_and_the_page_stays(page: Page, server: Server) -> None:
+    id = declared(server)
+    page.goto(f"{server.url}/incidents/{id}")
+    expect(page.locator("[data-live-state]")).to_have_text("live")
+    page.keyboard.press("n")
+    page.keyboard.type("first line")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("second line")
+    page.keyboard.press("Enter")
+    expect(page.locator("ol.timeline li.note")).to_contain_text("first line\nsecond line")
+    area = page.get_by_placeholder("What do you see?")
+    expect(area).to_have_value("")
+    expect(area).to_be_focused()
+    (note,) = server.read(queries.notes_of, id)
+    assert note.text.replace("\r\n", "\n") == "first line\nsecond line"
+
+
+def test_a_note_that_cannot_be_added_is_kept(page: Page, server: Server) -> None:
+    id = declared(server)
+    page.goto(f"{server.url}/incidents/{id}")
+    page.route("**/notes", lambda route: route.abort())
+    page.keyboard.press("n")
+    page.keyboard.type("precious words")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("It is still here; try again.")).to_be_visible()
+    expect(page.get_by_placeholder("What do you see?")).to_have_value("precious words")
+
+
+def test_the_timeline_narrows_by_kind_and_the_address_tells(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/incidents/INC-1")
+    shown = page.locator("ol.timeline li:not(.day):visible")
+    everything = shown.count()
+    page.locator("[data-kind=paging]").click()
+    expect(page.locator("ol.timeline li.delivery").first).not_to_be_visible()
+    expect(page.locator("ol.timeline li.paging").first).to_be_visible()
+    assert 0 < shown.count() < everything
+    assert page.url.endswith("?show=paging")
+    page.reload()
+    expect(page.locator("ol.timeline li.delivery").first).not_to_be_visible()
+
+
+@pytest.mark.parametrize("page", [False], indirect=True, ids=["no script"])
+def test_everything_works_without_script(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/incidents")
+    page.locator("summary", has_text="Declare an incident").click()
+    form = page.locator("form[action='/incidents'][method=post]")
+    form.locator("[name=title]").fill(RTL)
+    form.locator("[name=priority]").select_option("P3")
+    form.get_by_role("button", name="Declare").click()
+    page.wait_for_url("**/incidents/INC-*")
+    page.get_by_role("button", name="Acknowledge").click()
+    page.get_by_placeholder("What do you see?").fill("seen without script")
+    page.get_by_role("button", name="Add the note").click()
+    expect(page.locator("ol.timeline").get_by_text("seen without script")).to_be_visible()
+    page.get_by_label("Incident Commander").select_option("carol")
+    page.locator("form.one-line").first.get_by_role("button", name="Assign").click()
+    expect(page.locator("dl.facts dd", has_text="carol")).to_be_visible()
+    page.locator("[name=reason]").fill("it spreads")
+    page.locator("#steer [name=priority]").select_option("P2")
+    page.get_by_role("button", name="Change the priority").click()
+    expect(page.locator("ol.timeline").get_by_text("Priority changed from P3 to P2: it spreads")).to_be_visible()
+    page.goto(f"{page.url.split('#')[0]}?show=note")
+    expect(page.locator("ol.timeline").get_by_text("seen without script")).to_be_visible()
+    expect(page.locator("ol.timeline").get_by_text("Priority changed")).not_to_be_visible()
+
+
+def test_the_page_tells_what_changed_before_and_who_answered(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/incidents/INC-1")
+    expect(page.locator("ol.changes li").first).to_contain_text("Candidate of DEP-5 at 10 % of traffic")
+    answered = page.locator("ol.pages li", has_text="bob")
+    expect(answered).to_contain_text("acknowledged")
+    expect(answered).to_contain_text("delivered")
+    expect(page.get_by_role("link", name="Post-mortem, preview")).to_be_visible()
+
+
+def test_the_list_filters_in_the_address(page: Page, server: Server) -> None:
+    declared(server, "A title like no other")
+    page.goto(f"{server.url}/incidents")
+    page.get_by_label("In the title").fill("like NO other")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.locator("main tbody tr")).to_have_count(1)
+    assert "q=like+NO+other" in page.url
+
+
+def test_hostile_words_stay_words_on_every_page_of_incidents(page: Page, server: Server) -> None:
+    id = declared(server, RTL + HOSTILE)
+    server.write(incidents.add_note, BOB, id, HOSTILE + RTL)
+    server.write(incidents.change_priority, BOB, id, "P3", reason=HOSTILE)
+    server.write(incidents.resolve, BOB, id, summary=HOSTILE + RTL, post_mortem_within_s=60.0)
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.set_viewport_size({"width": 360, "height": 800})
+    for path in (
+        "/incidents",
+        f"/incidents/{id}",
+        "/incidents?q=<script>alert(1)</script>",
+        f"/incidents?q={RTL}",
+    ):
+        answer = page.goto(server.url + path)
+        assert answer is not None and answer.status == 200, path
+        assert page.title() != "owned"
+        assert page.locator("main script, main img[src=x]").count() == 0
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
+    assert problems == []
