@@ -1,10 +1,8 @@
-"""Calls to the HTTP API with the standard library: that is what makes `sc` start fast."""
+"""Calls to the HTTP API, with little imported: that is what makes `sc` start fast."""
 
 from __future__ import annotations
 
-import http.client
 import json
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,9 +10,11 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from staycalm.client.connection import Connection
+from staycalm.client.wire import Answer, BadAnswer, Link, Untrusted
 
 TIMEOUT_S = 30.0
 CHUNK = 1 << 20
+HTTP_PORT, HTTPS_PORT = 80, 443
 
 
 class ApiError(Exception):
@@ -43,7 +43,7 @@ class Api:
     def __init__(self, connection: Connection, *, timeout_s: float = TIMEOUT_S) -> None:
         self.connection = connection
         self._timeout_s = timeout_s
-        self._kept: http.client.HTTPConnection | None = None
+        self._kept: Link | None = None
         self._parts = urlsplit(connection.url)
         if not _is_address(connection.url):
             raise Unreachable(
@@ -93,12 +93,6 @@ class Api:
             with self._call("PUT", path, query, source, headers) as response:
                 return self._decode(response.read())
 
-    def lines(self, path: str, **query: Any) -> Iterator[str]:
-        """Yield the lines of a stream that stays open (NDJSON or server-sent events)."""
-        with self._call("GET", path, query, timeout_s=3600.0) as response:
-            while raw := response.readline():
-                yield raw.decode(errors="replace").rstrip("\r\n")
-
     def _json(self, method: str, path: str, query: dict[str, Any], body: Any = None) -> Any:
         content = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"} if content is not None else {}
@@ -115,7 +109,7 @@ class Api:
         headers: dict[str, str] | None = None,
         *,
         timeout_s: float | None = None,
-    ) -> Iterator[http.client.HTTPResponse]:
+    ) -> Iterator[Answer]:
         wanted = {k: v for k, v in query.items() if v is not None}
         target = f"{self._parts.path.rstrip('/')}{path}" + (f"?{urlencode(wanted, doseq=True)}" if wanted else "")
         sent = {"Accept": "application/json", "User-Agent": "sc", **(headers or {})}
@@ -125,11 +119,14 @@ class Api:
         try:
             link, response = self._ask(link, method, target, body, sent, timeout_s or self._timeout_s)
             if response.status >= 400:
-                raise ApiError(response.status, _problem(response.read(CHUNK)))
+                problem = _problem(response.read(CHUNK))
+                if not problem and method != "HEAD":
+                    raise self._stranger(f", it answers with HTTP status {response.status}")
+                raise ApiError(response.status, problem)
             yield response
-            if response.isclosed() and not response.will_close:
+            if response.keeps_open:
                 link, self._kept = None, link
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, BadAnswer) as error:
             raise Unreachable(
                 f"the server at {self.connection.url} (from {self.connection.origin}) does not answer: "
                 f"{_why(error)}",
@@ -141,27 +138,25 @@ class Api:
 
     def _ask(
         self,
-        link: http.client.HTTPConnection | None,
+        link: Link | None,
         method: str,
         target: str,
         body: Any,
         headers: dict[str, str],
         timeout_s: float,
-    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+    ) -> tuple[Link, Answer]:
         """Return the connection and the answer. One kept open may have been closed over there meanwhile."""
-        if link is not None and link.timeout == timeout_s and method in ("GET", "HEAD"):
+        if link is not None and link.timeout_s == timeout_s and method in ("GET", "HEAD"):
             try:
-                link.request(method, target, headers=headers)
-                return link, link.getresponse()
-            except (ConnectionError, http.client.HTTPException):
+                return link, link.ask(method, target, headers)
+            except (ConnectionError, BadAnswer):
                 link.close()
         elif link is not None:
             link.close()
         fresh = self._open(timeout_s)
         try:
-            fresh.request(method, target, body=body, headers=headers)
-            return fresh, fresh.getresponse()
-        except (OSError, http.client.HTTPException):
+            return fresh, fresh.ask(method, target, headers, body)
+        except (OSError, BadAnswer):
             fresh.close()
             raise
 
@@ -169,40 +164,21 @@ class Api:
         try:
             return json.loads(raw) if raw else None
         except ValueError:
-            raise Unreachable(
-                f"what answers at {self.connection.url} (from {self.connection.origin}) is not StayCalm's API",
-                "Check the address: --server, SC_SERVER or `sc login`.",
-            ) from None
+            raise self._stranger() from None
 
-    def _open(self, timeout_s: float) -> http.client.HTTPConnection:
+    def _stranger(self, more: str = "") -> Unreachable:
+        return Unreachable(
+            f"what answers at {self.connection.url} (from {self.connection.origin}) is not StayCalm's API{more}",
+            "Check the address (--server, SC_SERVER, `sc login`) and what stands before the server.",
+        )
+
+    def _open(self, timeout_s: float) -> Link:
         host, port = self._parts.hostname or "", self._parts.port
         if self._parts.scheme != "https":
-            return http.client.HTTPConnection(host, port, timeout=timeout_s)
-        if self.connection.certificate is None:
-            return http.client.HTTPSConnection(host, port, timeout=timeout_s, context=ssl.create_default_context())
-        return _Pinned(host, port, timeout_s, self.connection.certificate)
+            return Link(host, port or HTTP_PORT, timeout_s)
+        from staycalm.client.tls import wrap_for
 
-
-class _Pinned(http.client.HTTPSConnection):
-    """A connection to a server on this machine that shows exactly the certificate it announced.
-
-    Its data directory, which only its owner can write, names the certificate. That is stronger than its host
-    name, which is the public one and not 127.0.0.1.
-    """
-
-    def __init__(self, host: str, port: int | None, timeout_s: float, certificate: str) -> None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        super().__init__(host, port, timeout=timeout_s, context=context)
-        self._certificate = certificate
-
-    def connect(self) -> None:
-        super().connect()
-        shown = ssl.DER_cert_to_PEM_cert(self.sock.getpeercert(binary_form=True) or b"")
-        if shown != self._certificate:
-            self.close()
-            raise ssl.SSLCertVerificationError("it shows another certificate than the server here announced")
+        return Link(host, port or HTTPS_PORT, timeout_s, wrap_for(host, self.connection.certificate))
 
 
 def segment(text: str) -> str:
@@ -219,17 +195,17 @@ def _is_address(url: str) -> bool:
 
 
 def _what_to_do(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
+    if isinstance(error, Untrusted):
         return (
             "Use the name that its certificate holds. "
             "For a private authority, set SSL_CERT_FILE to a file with its certificate."
         )
+    if isinstance(error, BadAnswer) or "SSL" in type(error).__name__:
+        return "Check the address, and whether it begins with http:// or https://."
     return "Is it running? `sc up` starts one here; --server or SC_SERVER names another."
 
 
 def _why(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted: {getattr(error, 'verify_message', '') or error.args[0]}"
     if isinstance(error, TimeoutError):
         return "no answer in time"
     return str(getattr(error, "strerror", None) or error or type(error).__name__)
