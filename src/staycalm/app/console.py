@@ -14,7 +14,6 @@ from staycalm.kit.logs import redact
 # Said by the welcome already, or of no use to a person.
 QUIET = ("uvicorn", "uvicorn.error")
 LINE_LIMIT = 2000
-STOPPED = "Stopped. Proxy and services go on serving; `sc down --all` ends them, too."
 
 
 class PlainFormatter(logging.Formatter):
@@ -40,13 +39,21 @@ def speak_plainly() -> None:
 def welcome(application: Application) -> None:
     """What is up, where, and how to stop it was said."""
     proxy = application.outside.proxy_problem or f"Envoy, process {application.outside.envoy.pid or 'elsewhere'}"
+    ends_all = application.outside.ends_with_server
+    rest = "" if ends_all else ": proxy and services go on serving. `sc down --all` ends them, too."
     lines = [
         f"StayCalm {__version__} is up at {application.url}",
         f"  data   {application.directory.path}",
         f"  proxy  {one_line(proxy, LINE_LIMIT)}",
-        "  stop   Ctrl-C, or `sc down`: proxy and services go on serving. `sc down --all` ends them, too.",
+        f"  stop   Ctrl-C, or `sc down`{rest}",
     ]
     say("\n".join(lines))
+
+
+def farewell(*, ends_all: bool) -> None:
+    """It was said that the server has stopped, and what has not."""
+    rest = "" if ends_all else " Proxy and services go on serving; `sc down --all` ends them, too."
+    say(f"Stopped.{rest}")
 
 
 def say(text: str) -> None:

@@ -116,7 +116,11 @@ class Application:
         """The adapters are up, first-start secrets are printed, and the local `sc` can find the server."""
         await self.edge.take()
         await assembly.first_start(self.database, self.settings, self.outside, self.directory, self.local_url)
-        self.directory.announce(url=self.local_url, certificate=_certificate(self.settings))
+        self.directory.announce(
+            url=self.local_url,
+            certificate=_certificate(self.settings),
+            ends_all=self.outside.ends_with_server,
+        )
         logger.info("StayCalm is ready", extra={"url": self.url, "version": __version__})
 
     async def run(self, stopping: asyncio.Event) -> None:

@@ -48,7 +48,7 @@ def serve(directory: DataDirectory, settings_file: Path | None, *, is_plain: boo
     else:
         _serve_on(directory, settings, url, is_plain=is_plain)
     if is_plain:
-        console.say(console.STOPPED)
+        console.farewell(ends_all=settings.envoy.die_with_parent)
 
 
 def restore(directory: DataDirectory, settings_file: Path | None, file: Path) -> str:

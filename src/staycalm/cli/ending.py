@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -40,14 +41,15 @@ def down(data: Path | None, settings: Path | None, everything: bool, yes: bool) 
         if not click.confirm(question, err=True):
             click.echo("Nothing was stopped.", err=True)
             return exits.REFUSED
-    pid = _server_of(folder)
+    announced = _announced(folder)
+    pid = _server_of(announced)
     if pid is not None:
         _stop(pid)
         click.echo(f"The server of {folder} has stopped.")
     else:
         click.echo(f"No server runs on {folder}.")
     if not everything:
-        if pid is not None:
+        if pid is not None and not announced.get("ends_all"):
             click.echo("Proxy and services go on serving; `sc down --all` ends them, too.")
         return exits.OK
     with_settings = ["--settings", str(settings)] if settings else []
@@ -55,11 +57,19 @@ def down(data: Path | None, settings: Path | None, everything: bool, yes: bool) 
     return exits.OK
 
 
-def _server_of(folder: Path) -> int | None:
-    """Return the process of the server that announced itself there, None when it is gone."""
+def _announced(folder: Path) -> dict[str, Any]:
+    """Return what the server there said of itself when it was ready; empty when it has ended."""
     try:
-        pid = int(json.loads((folder / "server.json").read_text(encoding="utf-8"))["pid"])
-    except (OSError, ValueError, KeyError, TypeError):
+        found = json.loads((folder / "server.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _server_of(announced: dict[str, Any]) -> int | None:
+    """Return the process of the server that announced itself, None when it is gone."""
+    pid = announced.get("pid")
+    if not isinstance(pid, int):
         return None
     return pid if "staycalm.app" in _command_of(pid) else None
 

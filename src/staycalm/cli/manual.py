@@ -15,7 +15,10 @@ ENVIRONMENT = {
     "SC_DATA": "data directory of a local server (`sc up`, and where `sc` looks for one last)",
     "SC_<SECTION>_<KEY>": "any setting of the server (`sc up`) or the watchdog (`sc watch`), before its file",
     "NO_COLOR": "set to anything: no colours",
+    "CLICOLOR_FORCE": "set to 1: colours in a pipe, too; NO_COLOR goes before it",
+    "COLUMNS, LINES": "size of the terminal, instead of what it says itself",
     "TERM": "dumb: neither colours nor moving pictures",
+    "SSL_CERT_FILE": "certificates to trust for https, such as those of a private authority",
     "XDG_CONFIG_HOME": "where `sc login` keeps its token (staycalm/login.json, mode 0600)",
 }
 TOPICS = ("exit-codes", "environment")
