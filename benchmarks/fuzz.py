@@ -1,6 +1,6 @@
 """Feed every parser of foreign bytes with mutated inputs: each ends in a value or in the documented error.
 
-`python benchmarks/fuzz.py [--inputs 1000000] [--target WORD …] [--seed 1] [--minutes M] [--json FILE] [--coverage]`
+`python benchmarks/fuzz.py [--inputs 1000000] [--target WORD …] [--seed 1] [--minutes M] [--coverage]`
 
 An input is an example with a few random changes: bytes, chunks, known words, repeats. An input that leads to an
 answer not seen before becomes an example itself. `--coverage` runs the same targets under atheris (libFuzzer's

@@ -176,7 +176,7 @@ def access_log(data: bytes) -> object:
 def proxy_counters(data: bytes) -> object:
     try:
         value = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):  # as Admin.ask_json does
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # as Admin.ask_json does
         return None
     return readings(parse_statistics(value), SHOP) if isinstance(value, dict) else None
 

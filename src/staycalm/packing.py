@@ -133,7 +133,7 @@ def unpack(file: BinaryIO, directory: Path) -> None:
                     raise InvalidSpec(
                         f"the artifact's tree is far larger than its tar, or has over {MOST_MEMBERS} members"
                     )
-    except (tarfile.TarError, UnicodeError, EOFError) as error:
+    except (tarfile.TarError, ValueError, OverflowError, EOFError) as error:
         raise InvalidSpec(f"the artifact is not a whole tar: {error}") from None
     # Links come last: nothing is ever written through one.
     for path, target in links.items():

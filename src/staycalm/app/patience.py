@@ -23,6 +23,9 @@ class PatientProtocol(HttpToolsProtocol):
     Of a body at least 1 KiB must come in every 30 s in which we read; a stopped sender is cut off.
     """
 
+    head_s = HEAD_S
+    body_window_s = BODY_WINDOW_S
+
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
         self._waiting: asyncio.TimerHandle | None = None
@@ -32,7 +35,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._wait(HEAD_S, self._give_up)
+        self._wait(self.head_s, self._give_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
@@ -42,7 +45,7 @@ class PatientProtocol(HttpToolsProtocol):
         self._body_bytes += len(data)
         if self._waiting is None and (self.cycle is None or self.cycle.response_complete):
             # Empty lines begin no message, and would keep an idle connection open for ever.
-            self._wait(HEAD_S, self._give_up)
+            self._wait(self.head_s, self._give_up)
         super().data_received(data)
         if not self._is_in_head or self.transport.is_closing():
             return
@@ -54,11 +57,11 @@ class PatientProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._is_in_head, self._head_bytes = True, 0
-        self._wait(HEAD_S, self._give_up)
+        self._wait(self.head_s, self._give_up)
 
     def on_headers_complete(self) -> None:
         self._is_in_head, self._body_bytes = False, 0
-        self._wait(BODY_WINDOW_S, self._look_at_body)
+        self._wait(self.body_window_s, self._look_at_body)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -80,7 +83,7 @@ class PatientProtocol(HttpToolsProtocol):
             self._give_up()
             return
         self._body_bytes = 0
-        self._wait(BODY_WINDOW_S, self._look_at_body)
+        self._wait(self.body_window_s, self._look_at_body)
 
     def _give_up(self) -> None:
         self.transport.abort()

@@ -6,6 +6,7 @@ from collections.abc import Container
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY = (
@@ -58,21 +59,38 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         announced = Headers(scope=scope).get("content-length", "0")
-        is_too_large = not announced.isdigit() or len(announced) > 15 or int(announced) > MAX_BODY
+        if not announced.isdigit() or len(announced) > 15 or int(announced) > MAX_BODY:
+            await _refuse(scope, receive, send)
+            return
         read = 0
+        is_answered = False
 
         async def receive_counted() -> Message:
             nonlocal read
-            if is_too_large:
-                raise _too_large()
             message = await receive()
             read += len(message.get("body", b""))
             if read > MAX_BODY:
-                raise _too_large()
+                raise HTTPException(413, "the body is too large")
             return message
 
-        await self._app(scope, receive_counted, send)
+        async def send_unless_too_large(message: Message) -> None:
+            # Whoever reads a body has an answer of its own for one that cannot be read.
+            nonlocal is_answered
+            if read <= MAX_BODY or is_answered:
+                is_answered = True
+                await send(message)
+
+        try:
+            await self._app(scope, receive_counted, send_unless_too_large)
+        except HTTPException:
+            if read <= MAX_BODY:
+                raise
+        if not is_answered:
+            await _refuse(scope, receive, send)
 
 
-def _too_large() -> HTTPException:
-    return HTTPException(413, f"the body may have {MAX_BODY} bytes at most")
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    detail = f"the body may have {MAX_BODY} bytes at most"
+    body = {"type": "urn:staycalm:too-large", "title": "Too large", "status": 413, "code": "too-large"}
+    answer = JSONResponse({**body, "detail": detail}, status_code=413, media_type="application/problem+json")
+    await answer(scope, receive, send)
