@@ -2,7 +2,12 @@
 "use strict";
 (() => {
   const units = [[86400, "d"], [3600, "h"], [60, "m"], [1, "s"]];
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "local time";
+  // The zone of one's account, else the browser's.
+  const chosen = (() => {
+    const name = document.documentElement.dataset.zone || undefined;
+    try { new Date().toLocaleString(undefined, { timeZone: name }); return name; } catch { return undefined; }
+  })();
+  const zone = chosen || Intl.DateTimeFormat().resolvedOptions().timeZone || "local time";
   let isExact = false;
 
   const words = (seconds) => {
@@ -18,7 +23,7 @@
   };
 
   const utc = (at) => at.toISOString().slice(0, 19).replace("T", " ") + " UTC";
-  const local = (at) => at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" }) + " (" + zone + ")";
+  const local = (at) => at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium", timeZone: chosen }) + " (" + zone + ")";
 
   const tick = (root) => {
     for (const time of root.querySelectorAll("time[datetime]")) {
@@ -39,6 +44,11 @@
     tick(document);
     calm.toast(isExact ? "Times are exact, in UTC." : "Times are relative.");
   };
+
+  // Paper does not move on.
+  let wasExact = false;
+  addEventListener("beforeprint", () => { wasExact = isExact; isExact = true; tick(document); });
+  addEventListener("afterprint", () => { isExact = wasExact; tick(document); });
 
   // A finger has no hover: a tap on a time shows what the title says.
   let tip = null;
