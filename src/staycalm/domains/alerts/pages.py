@@ -18,10 +18,9 @@ from staycalm.domains.alerts.browsing.decisions import (
     STATES,
     AlertFilter,
     Facet,
-    count_matching,
-    count_states,
     facets_of,
     parse_filter,
+    tally_of,
 )
 from staycalm.domains.alerts.browsing.queries import count_heaps, list_matching, newest_id, teams_of
 from staycalm.domains.alerts.bulk import pages as bulk_pages
@@ -125,12 +124,13 @@ def _list(tx: ReadTx, asked: Mapping[str, str]) -> AlertList:
     wanted = parse_filter(asked)
     teams = teams_of(tx)
     heaps = count_heaps(tx, wanted)
+    tally = tally_of(heaps.items, wanted, teams)
     return AlertList(
         wanted=wanted,
         page=list_matching(tx, wanted, limit=ROWS, cursor=asked.get("cursor") or None, teams=teams),
-        facets=facets_of(heaps.items, wanted, teams),
-        states=count_states(heaps.items, wanted, teams) if wanted.is_open else {},
-        matching=count_matching(heaps.items, wanted, teams),
+        facets=facets_of(tally, wanted),
+        states=tally.states if wanted.is_open else {},
+        matching=tally.matching,
         is_cut=heaps.is_cut,
         upto=newest_id(tx),
     )

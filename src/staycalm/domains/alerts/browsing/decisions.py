@@ -19,6 +19,10 @@ StateFilter = Literal["open", "firing", "acknowledged", "suppressed", "resolved"
 STATES: tuple[StateFilter, ...] = get_args(StateFilter)
 WORDS_LIMIT = 310
 SHOWN_PER_FACET = 12
+TITLES = {
+    "priorities": "Priority", "service": "Service", "environment": "Environment", "team": "Team",
+    "source": "Source",
+}  # fmt: skip
 _LABEL = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]{0,99})=(.{0,200})\Z", re.DOTALL)
 _LINE_BREAK = re.compile(r"[\x00-\x1f\x7f]+")
 
@@ -117,46 +121,60 @@ class Facet:
     more: int = 0
 
 
-def count_matching(heaps: Iterable[Heap], wanted: AlertFilter, teams: Mapping[str, str]) -> int:
-    """Return how many alerts of the heaps the whole filter leaves."""
-    return sum(heap.many for heap in heaps if _matches(heap, wanted, teams))
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What one look over the heaps counts: all that match, and per part of the filter what it would leave."""
+
+    matching: int
+    by_part: Mapping[str, Counter[str]]
+
+    @property
+    def states(self) -> dict[str, int]:
+        """Return how many open alerts each state has under the rest of the filter."""
+        counted = self.by_part["state"]
+        return {"open": sum(counted.values()), **{state: counted[state] for state in STATES[1:4]}}
 
 
-def facets_of(heaps: Sequence[Heap], wanted: AlertFilter, teams: Mapping[str, str]) -> tuple[Facet, ...]:
-    """Return the facets; the counts of each are those under all the other parts of the filter.
+def tally_of(heaps: Iterable[Heap], wanted: AlertFilter, teams: Mapping[str, str]) -> Tally:
+    """Return the counts. `teams` names the team of a service.
 
-    `teams` names the team of a service. A chosen value is always shown, even with nothing behind it.
+    A heap that all parts let through counts everywhere; one that a single part keeps out counts there alone.
     """
-    return tuple(
-        _facet(name, title, heaps, wanted, teams)
-        for name, title in (
-            ("priorities", "Priority"), ("service", "Service"), ("environment", "Environment"), ("team", "Team"),
-            ("source", "Source"),
-        )
-    )  # fmt: skip
-
-
-def count_states(heaps: Iterable[Heap], wanted: AlertFilter, teams: Mapping[str, str]) -> dict[str, int]:
-    """Return how many open alerts each state has under the rest of the filter."""
-    counted: Counter[str] = Counter()
+    by_part: dict[str, Counter[str]] = {name: Counter() for name in ("state", *TITLES)}
+    matching = 0
     for heap in heaps:
-        if _matches(heap, replace(wanted, state="open"), teams):
-            counted[heap.state] += heap.many
-    return {"open": sum(counted.values()), **{state: counted[state] for state in STATES[1:4]}}
+        values = {
+            "state": heap.state, "priorities": heap.priority, "service": heap.service,
+            "environment": heap.environment, "team": teams.get(heap.service, ""), "source": heap.source,
+        }  # fmt: skip
+        against = [name for name, value in values.items() if not _lets_through(wanted, name, value)]
+        if len(against) > 1:
+            continue
+        for name in against or values:
+            by_part[name][values[name]] += heap.many
+        if not against:
+            matching += heap.many
+    return Tally(matching, by_part)
 
 
-def _facet(name: str, title: str, heaps: Sequence[Heap], wanted: AlertFilter, teams: Mapping[str, str]) -> Facet:
+def facets_of(tally: Tally, wanted: AlertFilter) -> tuple[Facet, ...]:
+    """Return the facets. A chosen value is always shown, even with nothing behind it."""
+    return tuple(_facet(name, title, tally.by_part[name], wanted) for name, title in TITLES.items())
+
+
+def _lets_through(wanted: AlertFilter, name: str, value: str) -> bool:
+    asked = getattr(wanted, name)
+    if name == "priorities":
+        return not asked or value in asked
+    return asked in ("", value) or (name == "state" and asked in ("open", "all"))
+
+
+def _facet(name: str, title: str, found: Counter[str], wanted: AlertFilter) -> Facet:
     chosen = wanted.priorities if name == "priorities" else tuple(v for v in (getattr(wanted, name),) if v)
-    blank: Any = () if name == "priorities" else ""
-    others = replace(wanted, **{name: blank})
-    counted: Counter[str] = Counter(dict.fromkeys(chosen, 0))
-    for heap in heaps:
-        if _matches(heap, others, teams):
-            counted[_value(heap, name, teams)] += heap.many
-    counted.pop("", None)
+    counted = {value: found[value] for value in (*chosen, *found) if value}
     ranked = sorted(counted.items(), key=lambda item: (item[0] not in chosen, -item[1], item[0]))
     if name == "priorities":
-        ranked = [(p, counted[p]) for p in PRIORITIES if p in counted]
+        ranked = sorted(counted.items())
     choices = tuple(
         Choice(value, value, many, value in chosen, _toggled(wanted, name, value, chosen))
         for value, many in ranked[:SHOWN_PER_FACET]
@@ -169,20 +187,3 @@ def _toggled(wanted: AlertFilter, name: str, value: str, chosen: Sequence[str]) 
         return wanted.query(**{name: "" if value in chosen else value})
     kept = set(chosen) ^ {value}
     return wanted.query(priorities=tuple(p for p in PRIORITIES if p in kept))
-
-
-def _value(heap: Heap, name: str, teams: Mapping[str, str]) -> str:
-    if name == "team":
-        return teams.get(heap.service, "")
-    return str(getattr(heap, "priority" if name == "priorities" else name))
-
-
-def _matches(heap: Heap, wanted: AlertFilter, teams: Mapping[str, str]) -> bool:
-    return (
-        (not wanted.priorities or heap.priority in wanted.priorities)
-        and wanted.state in ("open", "all", heap.state)
-        and wanted.service in ("", heap.service)
-        and wanted.environment in ("", heap.environment)
-        and wanted.source in ("", heap.source)
-        and (not wanted.team or teams.get(heap.service) == wanted.team)
-    )
