@@ -93,6 +93,14 @@ def test_an_override_is_a_part_of_its_day_with_its_reason_and_whom_it_replaces()
     assert day.parts[0].stint.overrides == () and day.parts[0].stint.instead_of is None
 
 
+def test_an_agenda_can_leave_out_the_days_on_which_nobody_takes_over() -> None:
+    days = laid_out(weekly(date(2026, 3, 2)))
+    assert [day.on.day for day in days if not day.is_continued] == [23, 30]
+    at = datetime(2026, 3, 26, 10, 0, tzinfo=UTC)
+    covered = laid_out(weekly(date(2026, 3, 2)), Override("o", "primary", "carol", at, at + timedelta(days=1)))
+    assert [day.on.day for day in covered if not day.is_continued] == [23, 26, 27, 30]
+
+
 def test_an_override_that_changes_nothing_is_not_shown_as_one() -> None:
     at = datetime(2026, 3, 26, 10, 0, tzinfo=UTC)
     made = Override("o", "primary", "bob", at, at.replace(hour=12), "same")

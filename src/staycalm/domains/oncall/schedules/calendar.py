@@ -52,6 +52,7 @@ class Day:
     """One day of the wall clock. `now` is how much of it has passed in percent, None on another day.
 
     `scales` are empty where they are those of the day above. `note` tells of a day that has not 24 hours.
+    `is_continued`: nobody takes over on it, so that an agenda can leave it out.
     """
 
     on: date
@@ -63,6 +64,7 @@ class Day:
     now: float | None
     note: str
     scales: tuple[Scale, ...] = ()
+    is_continued: bool = False
 
     @property
     def parts(self) -> tuple[Bar, ...]:
@@ -100,7 +102,7 @@ def lay_out(
     for n in range(count):
         day = _day(found, zone, first + timedelta(days=n), now, colours)
         scales = tuple(_scale(day, each) for each in (zone, *also))
-        days.append(replace(day, scales=scales if scales != shown else ()))
+        days.append(replace(day, scales=scales if scales != shown else (), is_continued=_is_continued(days, day)))
         shown = scales
     return tuple(days)
 
@@ -146,6 +148,11 @@ def _scale(day: Day, zone: ZoneInfo) -> Scale:
                 ticks.append(Tick(round(_percent(at, day.starts_at, day.ends_at), 3), f"{hour:02d}"))
         on += timedelta(days=1)
     return Scale(str(zone), tuple(ticks))
+
+
+def _is_continued(before: Sequence[Day], day: Day) -> bool:
+    above = before[-1].bars if before else ()
+    return bool(above) and len(day.parts) == 1 and _face(above[-1].stint) == _face(day.bars[0].stint)
 
 
 def _face(stint: Stint) -> tuple[str | None, str | None]:
