@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from fastapi import FastAPI, Request
 from hypothesis import given
 from hypothesis import strategies as st
 
+import staycalm
 from staycalm.core.actor import SYSTEM, Actor
 from staycalm.core.errors import Invalid
 from staycalm.core.events import Event
+from staycalm.domains.accounts.public import Identity
 from staycalm.domains.deployments.events import DeploymentCompleted
 from staycalm.domains.incidents.events import IncidentDeclared, IncidentResolved
 from staycalm.domains.oncall import public as oncall
 from staycalm.domains.oncall.digest import queries, service
 from staycalm.domains.oncall.digest.decisions import next_at
+from staycalm.domains.oncall.digest.pages import page_router
 from staycalm.kit.database import Tx
+from staycalm.kit.http import Permission, Views, install_problem_details
+from tests.domains.oncall.browser import Browser
 from tests.domains.oncall.world import ALICE, BOB, World
 
+ROOT = Path(staycalm.__file__).parent
 INCIDENT = IncidentDeclared(
     subject="INC-7", service="shop", environment="production", priority="P1",
     title="Checkout\r\nBcc: eve <b>slow</b>", cause="c", cause_kind="hand",
@@ -157,3 +165,51 @@ def test_whoever_was_asked_is_told_once_that_it_is_over_but_not_who_ended_it(wor
     assert mail.text.splitlines()[0] == "Nothing to do any more: INC-3 is resolved."
     assert re.match(r"\[P0 over\] ", mail.subject) and mail.priority is None
     assert mail.data["acknowledge_url"] is None
+
+
+# -- pages --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def alice(world: World) -> Browser:
+    """Alice, signed in; the link in a mail works without that."""
+    app = FastAPI()
+    app.state.database = world.database
+    parts = {
+        "oncall": "domains/oncall/templates",
+        "web": "web/templates",
+        "accounts": "domains/accounts/templates",
+    }
+    app.state.views = Views({name: ROOT / path for name, path in parts.items()}, world.clock)
+
+    async def guard(request: Request, permission: Permission) -> Actor:
+        request.state.identity = Identity(ALICE, frozenset({"developer"}), "session")
+        return ALICE
+
+    app.state.guard = guard
+    install_problem_details(app)
+    app.include_router(page_router)
+    return Browser(app)
+
+
+def test_a_person_turns_the_digest_on_and_off_on_their_own_page(world: World, alice: Browser) -> None:
+    assert (
+        "Off." in alice.get("/settings/digest").text and "alice@example.com" in alice.get("/settings/digest").text
+    )
+    assert alice.post("/settings/digest", data={"at": "07:15"}).status_code == 303
+    assert 'value="07:15"' in alice.get("/settings/digest").text and "On." in alice.get("/settings/digest").text
+    alice.post("/settings/digest", data={"stop": "yes"})
+    assert world.read(queries.find_digest, "alice") is None
+
+
+def test_looking_at_the_link_stops_nothing_and_one_press_does(world: World, alice: Browser) -> None:
+    wish(world)
+    tell(world, INCIDENT)
+    world.forward(hours=24)
+    path = str(mails(world)[0].unsubscribe_url).removeprefix("https://calm.example")
+    assert "Stop the daily digest?" in alice.get(path).text
+    assert world.read(queries.find_digest, "alice") is not None
+    stopped = alice.post(path, data={"List-Unsubscribe": "One-Click"})
+    assert stopped.status_code == 200 and stopped.headers["referrer-policy"] == "no-referrer"
+    assert world.read(queries.find_digest, "alice") is None
+    assert alice.get("/digest/stop/sc_ack_guessed").status_code == 404

@@ -18,14 +18,24 @@ Token = Annotated[str, Path(min_length=1, max_length=200)]
 DEFAULT_AT = "08:00"
 
 
-@page_router.get("/account/digest")
+@page_router.get("/settings/digest")
 async def show_digest(request: Request, db: Db, who: Reader) -> Response:
     """Whether the person gets a digest, and when the next one is due."""
     wish, mailbox = await db.read(_look, who.id)
-    return view(request, "oncall/digest.html", wish=wish, mailbox=mailbox, default_at=DEFAULT_AT)
+    me = request.state.identity
+    return view(
+        request,
+        "oncall/digest.html",
+        me=me,
+        section="digest",
+        problem="",
+        wish=wish,
+        mailbox=mailbox,
+        default_at=DEFAULT_AT,
+    )
 
 
-@page_router.post("/account/digest")
+@page_router.post("/settings/digest")
 async def change_digest(
     db: Db, who: Reader, at: Annotated[str, Form(max_length=10)] = "", stop: Annotated[str, Form()] = ""
 ) -> Response:
@@ -34,7 +44,7 @@ async def change_digest(
         await db.write(service.stop_digest, who)
     else:
         await db.write(service.want_digest, who, at=at)
-    return RedirectResponse("/account/digest", status_code=303)
+    return RedirectResponse("/settings/digest", status_code=303)
 
 
 @page_router.get("/digest/stop/{token}", dependencies=[public()])
