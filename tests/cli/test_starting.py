@@ -83,6 +83,8 @@ def test_every_command_has_help_with_an_example_and_exit_codes(path: tuple[str, 
         found = command.get_command(context, name)
         assert found is not None
         command, context = found, click.Context(found, parent=context, info_name=name)
+    if isinstance(command, click.Group):
+        return
     assert isinstance(command, Command)
     assert command.example.split()[: len(path) + 1] == ["sc", *path] or f"sc {path[0]}" in command.example
     shown = command.get_help(context)

@@ -100,7 +100,8 @@ def _call(api: Api, path: str, file: Path) -> dict[str, Any]:
         answer: dict[str, Any] = api.post(path, _read(file))
         return answer
     except ApiError as error:
-        for problem in error.problem.get("problems", []):
+        problems = error.problem.get("problems", [])
+        for problem in problems if problems != [error.detail] else ():
             click.echo(harmless(problem), err=True)
         raise
 
