@@ -9,13 +9,14 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
+from staycalm.domains.alerts import service as alerts
 from staycalm.domains.catalog import model as catalog
 from staycalm.domains.monitoring.sampling.model import hours, minutes
 from staycalm.domains.monitoring.uptime.model import days
 from staycalm.kit.database import Tx
 from tests.browser.chart_parts import Seen, plain, seen
 from tests.browser.conftest import context, sign_in
-from tests.browser.story import HOSTILE
+from tests.browser.story import ALICE, HOSTILE, SETTINGS
 
 __all__ = ["plain", "seen"]
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
@@ -153,3 +154,13 @@ def test_what_does_not_exist_is_not_found(full: Seen, path: str) -> None:
 def test_nothing_was_refused_or_broke(full: Seen) -> None:
     full.open("/services/shop")
     assert full.complaints == []
+
+
+def test_a_new_alert_is_there_without_asking(full: Seen) -> None:
+    page = full.open("/services/payments")
+    expect(page.locator("[data-live-state].on")).to_be_visible()
+    full.server.write(
+        alerts.raise_alert, ALICE, dedup_key="now", summary="Card payments time out", priority="P1",
+        service="payments", environment="production", settings=SETTINGS.alerts,
+    )  # fmt: skip
+    expect(page.get_by_role("link", name="Card payments time out")).to_be_visible()

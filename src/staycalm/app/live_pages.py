@@ -19,16 +19,19 @@ from staycalm.kit.database import Database, ReadTx
 from staycalm.kit.http import Views
 from staycalm.kit.live import Draw, LiveHub
 from staycalm.web import home
+from staycalm.web.services import pages as services
 
 # The resource that one must be able to read, as on the page that shows the fragment.
 NEEDS = {
     "overview": "incidents", "services": "metrics", "running": "metrics", "DEP": "metrics", "alerts": "alerts",
     "ALG": "alerts", "BLK": "alerts", "incidents": "incidents", "INC": "incidents", "oncall": "oncall",
+    "SVC": "incidents",
 }  # fmt: skip
 LOOK_EVERY_S = 0.5
 # What changes without an event: figures, times of the next step, what happens to an incident's causes.
 REFRESH_S = {
     "running": 1.0, "services": 10.0, "overview": 10.0, "oncall": 30.0, "INC": 5.0, "alerts": 5.0, "BLK": 1.0,
+    "SVC": 5.0,
 }  # fmt: skip
 STAMPS_AT_ONCE = 100
 
@@ -46,6 +49,7 @@ def draws(database: Database, views: Views, ask: home.AskOwnHealth) -> dict[str,
         "incidents": partial(incidents.draw_open, database, views),
         "INC": partial(incidents.draw_incident, database, views),
         "oncall": partial(oncall.draw_oncall, database, views),
+        "SVC": partial(services.draw_standing, database, views),
     }
 
 
@@ -65,6 +69,8 @@ def topics_touched_by(emitted: Sequence[Recorded[Event]]) -> tuple[str, ...]:
         kind = event.subject.partition("-")[0]
         if kind in ("DEP", "INC", "ALG"):
             topics.add(f"{kind}:{event.subject}")
+        if event.service is not None:
+            topics |= {f"SVC:{event.service}@", f"SVC:{event.service}@{event.environment or ''}"}
     return tuple(topics)
 
 

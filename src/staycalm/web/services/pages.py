@@ -16,10 +16,10 @@ from staycalm.core.placement import Placement
 from staycalm.domains.accounts.public import decide
 from staycalm.domains.catalog.public import Service, get_placement, list_placements, list_services
 from staycalm.domains.deployments.public import LiveRevision, list_live
-from staycalm.kit.database import ReadTx
-from staycalm.kit.http import Db, allow, view
+from staycalm.kit.database import Database, ReadTx
+from staycalm.kit.http import Db, Views, allow, view
 from staycalm.kit.http.pictures import as_file, asked_part
-from staycalm.web.services.reading import SPANS_S, read_service, signals_chart
+from staycalm.web.services.reading import SPANS_S, read_service, read_standing, signals_chart
 
 page_router = APIRouter(include_in_schema=False)
 Reader = Annotated[Actor, allow("metrics", "read")]
@@ -96,7 +96,16 @@ async def _show(
             "no-placement", f"{name} has no placement in {environment[:63]!r}", next_step="See the service's page."
         )
     at = f"/services/{quote(name)}" + (f"/{quote(environment)}" if environment else "")
-    return view(request, "web/services/show.html", found=found, at=at, spans=tuple(SPANS_S))
+    return view(
+        request, "web/services/show.html", found=found, at=at, spans=tuple(SPANS_S), environment=environment
+    )
+
+
+async def draw_standing(db: Database, views: Views, key: str) -> str:
+    """Return how a service stands now; the key is its name, an @, and the environment if one is looked at."""
+    name, _, environment = key.partition("@")
+    found = await db.read(read_standing, name, environment)
+    return views.fragment("web/services/now.html", found=found)
 
 
 def _signals(tx: ReadTx, placement: Placement, span: str, part: tuple[float, float] | None) -> str:

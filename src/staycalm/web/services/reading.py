@@ -69,20 +69,26 @@ class Trouble:
 
 
 @dataclass(frozen=True)
-class ServiceView:
-    """Everything about a service, in one of its placements where it has any."""
+class Standing:
+    """How a service stands now, in one of its placements where it has any: what changes while one looks."""
 
     service: Service
-    places: tuple[Place, ...]
     chosen: Place | None
     signals: Signals | None
+    trouble: Trouble | None
+
+
+@dataclass(frozen=True)
+class ServiceView(Standing):
+    """Everything about a service."""
+
+    places: tuple[Place, ...]
     span: str
     chart: Chart | None
     is_part: bool
     days: tuple[Day, ...]
     uptime: float | None
     history: tuple[Deployment, ...]
-    trouble: Trouble | None
     policy: str
     rungs: tuple[Rung, ...]
     picture: dependencies.Picture
@@ -123,6 +129,14 @@ def read_service(
         needed_by=tuple(_neighbour(each, declared, troubled) for each in needed_by),
         troubled=troubled,
     )
+
+
+def read_standing(tx: ReadTx, name: str, environment: str) -> Standing:
+    """Return how the service stands now, for whoever may read incidents; raises NotFound."""
+    service = get_service(tx, name)
+    chosen = choose(places_of(tx, name), environment)
+    signals = golden_signals(tx, chosen.config.placement) if chosen is not None else None
+    return Standing(service, chosen, signals, _trouble(tx, service, environment))
 
 
 def places_of(tx: ReadTx, name: str) -> tuple[Place, ...]:
