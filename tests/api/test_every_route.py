@@ -36,7 +36,7 @@ ONES_OWN = {
     "GET /settings", "GET /settings/tokens", "POST /settings/tokens", "POST /settings/tokens/{token_id}/revoke",
     "GET /settings/sessions", "POST /settings/sessions/end-others", "POST /settings/sessions/{session_id}/end",
     "GET /settings/display", "POST /settings/display", "GET /settings/password", "POST /settings/password",
-    "POST /logout",
+    "POST /logout", "PUT /api/v1/whoami/time-zone",
 }  # fmt: skip
 # Routes that FastAPI does not know as its own: the webhook asks the guard itself.
 PLAIN = {WEBHOOK_PATH: "asks for alerts:write itself", "/api/v1/openapi.json": "the public description of the API"}

@@ -31,6 +31,8 @@ TOP = {
     "oncall": "staycalm.cli.oncall:oncall",
     "people": "staycalm.cli.people:people",
     "token": "staycalm.cli.tokens:token",
+    "contact": "staycalm.cli.own:contact",
+    "session": "staycalm.cli.own:session",
     "logs": "staycalm.cli.logs:logs",
     "backup": "staycalm.cli.server:backup",
     "restore": "staycalm.cli.server:restore",
@@ -65,6 +67,14 @@ TOKENS = {
     "list": "staycalm.cli.tokens:list_tokens",
     "revoke": "staycalm.cli.tokens:revoke",
 }
+CONTACTS = {
+    "list": "staycalm.cli.own:list_contacts",
+    "add": "staycalm.cli.own:add_contact",
+    "test": "staycalm.cli.own:test_contact",
+    "move": "staycalm.cli.own:move_contact",
+    "remove": "staycalm.cli.own:remove_contact",
+}
+SESSIONS = {"list": "staycalm.cli.own:list_sessions", "end": "staycalm.cli.own:end_session"}
 PEOPLE = {
     "list": "staycalm.cli.people:list_people",
     "show": "staycalm.cli.people:show",

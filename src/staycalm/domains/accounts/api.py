@@ -24,6 +24,7 @@ from staycalm.domains.accounts.schemas import (
     PersonIn,
     PersonOut,
     SessionPage,
+    TimeZoneIn,
     TokenPage,
     WhoAmI,
     invitation_out,
@@ -161,6 +162,13 @@ async def renew_invitation(
     """The person has a new link to set a password with; the older one is dead."""
     invitation = await db.write(service.renew_invitation, who, handle, valid_s=edge.settings.invitation_s)
     return invitation_out(handle, invitation)
+
+
+@router.put("/whoami/time-zone", status_code=204, dependencies=[public("write")])
+async def set_own_time_zone(db: Db, me: Mine, body: TimeZoneIn) -> Response:
+    """One's own times are told in this zone. Names no permission: it is one's own."""
+    await db.write(service.set_time_zone, me.actor, me.actor.id, body.time_zone)
+    return Response(status_code=204)
 
 
 @router.get("/tokens", dependencies=[public()])

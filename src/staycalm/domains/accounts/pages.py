@@ -16,6 +16,7 @@ from staycalm.domains.accounts.guard import (
     check_transport,
     clear_session_cookie,
     client_address,
+    set_preference,
     set_session_cookie,
 )
 from staycalm.domains.accounts.settings_pages import Text, told, zone_names
@@ -129,6 +130,7 @@ async def _signed_in(
     )
     response = RedirectResponse(onwards, status_code=303)
     set_session_cookie(request, response, session, edge.settings)
+    set_preference(request, response, "zone", (await db.read(queries.get_person, handle)).time_zone)
     return response
 
 

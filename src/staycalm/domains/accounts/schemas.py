@@ -69,6 +69,10 @@ class PersonIn(Body):
     roles: list[StandingRole] = Field(default_factory=list)
 
 
+class TimeZoneIn(Body):
+    time_zone: Annotated[str, Field(min_length=1, max_length=64, examples=["Europe/Berlin"])]
+
+
 class NewPerson(PersonIn):
     handle: Handle
 

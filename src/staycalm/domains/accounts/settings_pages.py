@@ -112,6 +112,8 @@ async def change_display(
     except StayCalmError as error:
         return await _display(request, db, me, status=error.status, problem=told(error), asked=time_zone[:100])
     response = RedirectResponse("/settings/display", status_code=303)
+    if time_zone:
+        set_preference(request, response, "zone", time_zone.strip())
     set_preference(request, response, "theme", theme if theme in THEMES else "auto")
     return response
 
