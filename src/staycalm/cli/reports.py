@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from staycalm.cli import exits
+from staycalm.cli.busy import busy
 from staycalm.cli.command import command
 from staycalm.cli.measure import harmless_lines
 from staycalm.client.api import Api, segment
@@ -64,7 +65,8 @@ def _print(api: Api, as_json: bool, name: str, form: str, document: str, audienc
     if wanted == "pdf" and to is None and sys.stdout.isatty():
         raise click.UsageError("A PDF does not go on a terminal; add --output=report.pdf.")
     path = f"/api/v1/incidents/{segment(name)}/report"
-    content = api.get_bytes(path, format=wanted, document=document, audience=audience)
+    with busy("Writing the report"):
+        content = api.get_bytes(path, format=wanted, document=document, audience=audience)
     if to is not None:
         to.write_bytes(content)
         click.echo(f"Wrote {to} ({len(content)} bytes).")
