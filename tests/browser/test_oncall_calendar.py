@@ -151,7 +151,7 @@ def test_a_telephone_gets_an_agenda_and_nothing_scrolls_sideways(without_script:
         answer = without_script.goto(f"{server.url}/oncall?view={view}&zone=America/New_York&also=Asia/Tokyo")
         assert answer is not None and answer.status == 200
         assert without_script.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-        place = ".oc-agenda li" if view == "week" else ".oc-month .part"
+        place = ".today .oc-agenda li" if view == "week" else ".oc-month .today .part"
         expect(without_script.locator(place).first).to_be_visible()
 
 
