@@ -166,8 +166,10 @@ def headline(now: Now, own: OwnHealth) -> Headline:
     alerts = sum(now.counts.values())
     if now.counts.get("P0", 0) + now.counts.get("P1", 0):
         return Headline("bad", f"{_many(alerts, 'alert')} open, no incident.")
-    if now.on_call and not all(each.primary for each in now.on_call):
-        return Headline("warn", "A schedule has nobody on call now.")
+    if not any(each.primary for each in now.on_call):
+        return Headline("warn", "No incident, but nobody is on call.")
+    if not all(each.primary for each in now.on_call):
+        return Headline("warn", "No incident, but a schedule has nobody on call.")
     if alerts:
         return Headline("warn", f"No incident. {_many(alerts, 'alert')} open.")
     return Headline("ok", "All calm.")
@@ -233,7 +235,7 @@ def read_tile(tx: ReadTx, config: PlacementConfig) -> Tile:
 
 @dataclass(frozen=True, slots=True)
 class Wall:
-    """The placements worth a glance, those with trouble first; `others` are as well as they are."""
+    """The placements worth a glance, those with trouble first; `others` serve too and are not shown."""
 
     shown: tuple[Tile, ...]
     others: int
@@ -242,9 +244,9 @@ class Wall:
 def read_wall(tx: ReadTx) -> Wall:
     """Return the twelve placements that are worst off, production before the rest."""
     configs = sorted(list_placements(tx), key=lambda c: (not c.is_production, c.service, c.environment))
-    looked = configs[:WALL_LOOKED_AT]
+    serving = [(config, found) for config in configs if (found := live(tx, config.placement)) is not None]
     tiles = [
-        Tile(c, serving, golden_signals(tx, c.placement)) for c in looked if (serving := live(tx, c.placement))
+        Tile(config, found, golden_signals(tx, config.placement)) for config, found in serving[:WALL_LOOKED_AT]
     ]
     worst = sorted(tiles, key=lambda tile: tile.badness, reverse=True)[:WALL_SHOWN]
-    return Wall(tuple(worst), len(configs) - len(worst))
+    return Wall(tuple(worst), len(serving) - len(worst))
