@@ -123,18 +123,25 @@ class Fuzzer:
             _send_all(send)
 
     def _put_known(self, case: Case, data: st.DataObject) -> None:
-        words = st.one_of(st.sampled_from(self.known), st.sampled_from(NASTY))
+        # A number is drawn, not a word: what is known grows, and what is drawn from must stay the same.
+        numbers = st.integers(0, 2 * REMEMBERED)
+
+        def word() -> str:
+            number = data.draw(numbers)
+            pool = (tuple(self.known), NASTY)[number % 2]
+            return pool[number // 2 % len(pool)]
+
         for values in (case.path_parameters, case.query):
             for key in sorted(values or {}):
                 if data.draw(st.integers(0, 2)) and isinstance(values[key], str):
-                    values[key] = data.draw(words)
+                    values[key] = word()
         declared = {each.name for each in case.operation.query}
         for key in ENDLESS & declared:
             case.query = {**(case.query or {}), key: "0"}
         if isinstance(case.body, dict):
             for key in sorted(case.body, key=str):
                 if isinstance(case.body[key], str) and not data.draw(st.integers(0, 4)):
-                    case.body[key] = data.draw(words)
+                    case.body[key] = word()
 
 
 def _send_all(send: Any) -> None:

@@ -101,6 +101,8 @@ def new_api() -> StayCalmApi:
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=operation_id,
+        # The address it would lead to is made of the Host header, which is whatever a client says.
+        redirect_slashes=False,
     )
 
 
