@@ -28,6 +28,8 @@ PUBLIC = {
     "POST /invitation/{code}": "the link is the permission",
     "GET /ack/{token}": "the link in the message is the permission",
     "POST /ack/{token}": "the link in the message is the permission",
+    "GET /digest/stop/{token}": "the link in the mail is the permission, to end the digest alone",
+    "POST /digest/stop/{token}": "the link in the mail is the permission, to end the digest alone",
     "GET /calendar/{token}.ics": "the secret address is the permission, to read a calendar",
 }
 ONES_OWN = {

@@ -14,6 +14,7 @@ from staycalm.kit.http import Db, allow, public, view
 
 page_router = APIRouter(include_in_schema=False)
 Reader = Annotated[Actor, allow("oncall", "read")]
+Responder = Annotated[Actor, allow("oncall", "write")]
 Token = Annotated[str, Path(min_length=1, max_length=200)]
 DEFAULT_AT = "08:00"
 
@@ -37,9 +38,9 @@ async def show_digest(request: Request, db: Db, who: Reader) -> Response:
 
 @page_router.post("/settings/digest")
 async def change_digest(
-    db: Db, who: Reader, at: Annotated[str, Form(max_length=10)] = "", stop: Annotated[str, Form()] = ""
+    db: Db, who: Responder, at: Annotated[str, Form(max_length=10)] = "", stop: Annotated[str, Form()] = ""
 ) -> Response:
-    """The person gets a digest at this time of day, or none. Their own row alone changes, so reading is enough."""
+    """The person gets a digest at this time of day, or none."""
     if stop or not at:
         await db.write(service.stop_digest, who)
     else:
