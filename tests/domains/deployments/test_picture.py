@@ -41,6 +41,9 @@ def moment(second: int, weight: float = 10.0, *, bad: int = 0, evidence: float =
     )
 
 
+TWO_MINUTES = graphs_of([moment(n, bad=n) for n in range(120)], needed=NEEDED, plan=Plan())
+
+
 def pictured(graphs: tuple[Graph, ...], end_s: float) -> Chart:
     return draw(graphs, start_s=0.0, end_s=end_s)
 
@@ -80,7 +83,7 @@ def test_what_nothing_measured_is_left_out() -> None:
 
 
 def test_a_rate_stands_in_its_interval_and_few_requests_make_it_wide() -> None:
-    graphs = by_key(graphs_of([moment(n, bad=n) for n in range(120)], needed=NEEDED, plan=Plan()))
+    graphs = by_key(TWO_MINUTES)
     candidate = graphs["errors"].series[1]
     widths = []
     for value, low, high in zip(candidate.values, candidate.low, candidate.high, strict=True):
@@ -112,9 +115,8 @@ def test_history_of_an_older_version_is_drawn_without_intervals() -> None:
 
 @given(st.floats(0, 130), st.floats(0, 130))
 def test_a_part_holds_what_happened_in_it(a: float, b: float) -> None:
-    graphs = graphs_of([moment(n, bad=n) for n in range(120)], needed=NEEDED, plan=Plan())
     since_s, until_s = min(a, b), max(a, b)
-    for graph in within(graphs, since_s, until_s):
+    for graph in within(TWO_MINUTES, since_s, until_s):
         for series in graph.series:
             assert len(series.times) == len(series.values)
             kept = series.times[1:] if series.is_stepped else series.times

@@ -21,12 +21,12 @@ from tests.domains.monitoring.world import LIVENESS, SHOP, World
 TODAY = date(2026, 3, 2)
 
 
-def test_a_healthy_hour_is_all_up(world: World) -> None:
+def test_ten_healthy_minutes_are_all_up(world: World) -> None:
     world.started()
-    world.pass_time(minutes=59)
+    world.pass_time(minutes=9)
     today = world.read(list_days, SHOP)[-1]
     assert today.mood == "up" and today.share == 1.0
-    assert 55 * 60 <= today.watched_s <= 60 * 60
+    assert 8 * 60 <= today.watched_s <= 10 * 60
 
 
 def test_an_outage_counts_from_its_first_failed_look(world: World) -> None:
@@ -34,7 +34,7 @@ def test_an_outage_counts_from_its_first_failed_look(world: World) -> None:
     world.prober.break_down(LIVENESS)
     world.pass_time(seconds=120)
     world.prober.mend(LIVENESS)
-    world.pass_time(minutes=8)
+    world.pass_time(minutes=2)
     today = world.read(list_days, SHOP)[-1]
     assert today.mood == "short"
     assert 110 <= today.down_s <= 130
@@ -45,7 +45,7 @@ def test_two_failed_looks_are_no_outage(world: World) -> None:
     world.prober.break_down(LIVENESS)
     world.pass_time(seconds=20)
     world.prober.mend(LIVENESS)
-    world.pass_time(minutes=5)
+    world.pass_time(minutes=2)
     assert world.read(list_days, SHOP)[-1].down_s == 0.0
 
 

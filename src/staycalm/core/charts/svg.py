@@ -98,7 +98,7 @@ def _panel(chart: Chart, panel: Panel, frame: _Frame) -> Iterator[str]:
         # Of two levels close together, the lower one has its words below.
         down = 14 if len(panel.levels) > 1 and level.y == lowest else -5
         yield (
-            f'<text x="{LEFT + INNER - 4}" y="{frame.y(level.y) + down}" font-size="11" text-anchor="end" '
+            f'<text x="{LEFT + 6}" y="{frame.y(level.y) + down}" font-size="11" '
             f'fill="{TONES["bad"]}">{_text(level.label)}</text>'
         )
 

@@ -114,5 +114,11 @@ def cut_at(text: str, q: str) -> tuple[tuple[str, bool], ...]:
 
 
 def _note(shown: int, searched: int, q: str, *, is_kept: bool) -> str:
-    what = f"{shown} of the last {searched} lines" if q else f"The last {shown} lines"
+    what = (
+        f"{shown} of the last {searched} lines"
+        if q
+        else "The last line"
+        if shown == 1
+        else f"The last {shown} lines"
+    )
     return f"{what}, saved when it was stopped." if is_kept else f"{what}."

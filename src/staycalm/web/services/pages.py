@@ -62,25 +62,21 @@ async def show_services(
 
 
 @page_router.get("/services/{name}")
-async def show_service(
-    request: Request, db: Db, who: Reader, name: str, part: Part, span: Words = "24h"
-) -> Response:
+async def show_service(request: Request, db: Db, who: Reader, name: str, part: Part, span: Words = "") -> Response:
     """One service, where it is most at home."""
     return await _show(request, db, name, "", span, part)
 
 
 @page_router.get("/services/{name}/{environment}")
 async def show_placement(
-    request: Request, db: Db, who: Reader, name: str, environment: str, part: Part, span: Words = "24h"
+    request: Request, db: Db, who: Reader, name: str, environment: str, part: Part, span: Words = ""
 ) -> Response:
     """One service in one environment."""
     return await _show(request, db, name, environment, span, part)
 
 
 @page_router.get("/services/{name}/{environment}/signals.svg")
-async def save_signals(
-    db: Db, who: Reader, name: str, environment: str, part: Part, span: Words = "24h"
-) -> Response:
+async def save_signals(db: Db, who: Reader, name: str, environment: str, part: Part, span: Words = "") -> Response:
     """The signals of a placement as a file that stands alone, for a post-mortem."""
     svg = await db.read(_signals, Placement(name, environment), span, part)
     return as_file(svg, f"{name}-{environment}-{span if span in SPANS_S else 'part'}.svg")

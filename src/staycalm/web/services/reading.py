@@ -16,7 +16,7 @@ from staycalm.domains.deployments.picture.views import Card, card
 from staycalm.domains.deployments.public import Deployment, LiveRevision, list_deployments, live
 from staycalm.domains.incidents.queries import Incident, list_incidents
 from staycalm.domains.monitoring.public import Signals, golden_signals
-from staycalm.domains.monitoring.sampling.queries import course
+from staycalm.domains.monitoring.sampling.queries import course, oldest_minute
 from staycalm.domains.monitoring.uptime.decisions import Day, overall
 from staycalm.domains.monitoring.uptime.queries import list_days
 from staycalm.domains.oncall.policies.queries import policies_for
@@ -24,8 +24,9 @@ from staycalm.domains.oncall.policies.roster import Roster
 from staycalm.kit.database import ReadTx
 from staycalm.web.services import dependencies
 
-SPANS_S = {"24h": 86400.0, "7d": 7 * 86400.0, "30d": 30 * 86400.0}
+SPANS_S = {"1h": 3600.0, "24h": 86400.0, "7d": 7 * 86400.0, "30d": 30 * 86400.0}
 SPAN = "24h"
+YOUNG_S = 3 * 3600.0
 HISTORY = 20
 MARKED = 60
 MOST_OPEN = 10
@@ -105,6 +106,7 @@ def read_service(
     places = places_of(tx, name)
     chosen = choose(places, environment)
     placement = chosen.config.placement if chosen is not None else None
+    span = span if span in SPANS_S else _usual_span(tx, placement)
     days = list_days(tx, placement) if placement is not None else ()
     troubled = _troubled(tx) if may_see_trouble else frozenset()
     declared = {each.name: each for each in list_services(tx)}
@@ -115,7 +117,7 @@ def read_service(
         places=places,
         chosen=chosen,
         signals=golden_signals(tx, placement) if placement is not None else None,
-        span=span if span in SPANS_S else SPAN,
+        span=span,
         chart=signals_chart(tx, placement, span=span, part=part) if placement is not None else None,
         is_part=part is not None,
         days=days,
@@ -210,6 +212,13 @@ def signals_chart(
     marks = [*_deployed(tx, placement, since), *_declared(tx, placement)]
     chart = draw(graphs, start_s=since.timestamp(), end_s=until.timestamp(), marks=marks)
     return chart if chart.panels else None
+
+
+def _usual_span(tx: ReadTx, placement: Placement | None) -> str:
+    """Return a day, or an hour while there is hardly more to see."""
+    oldest = oldest_minute(tx, placement) if placement is not None else None
+    is_young = oldest is None or (tx.now - oldest).total_seconds() < YOUNG_S
+    return "1h" if is_young else SPAN
 
 
 def _window(tx: ReadTx, span: str, part: tuple[float, float] | None) -> tuple[datetime, datetime]:

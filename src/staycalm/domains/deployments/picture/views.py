@@ -245,8 +245,8 @@ def _detection(forecast: Mapping[str, Any]) -> str:
     if after_s is None:
         return ""
     if length_s is not None and after_s > length_s:
-        return f"longer than the step ({format_duration(after_s)})"
-    return f"in about {format_duration(after_s)}"
+        return f"a release at the error limit would take {format_duration(after_s)} to show: longer than the step"
+    return f"a release at the error limit shows in about {format_duration(after_s)}"
 
 
 def _figures(d: Deployment) -> tuple[tuple[str, str], ...]:
