@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect
 
@@ -168,6 +170,9 @@ def test_times_tell_the_exact_utc_and_the_readers_own(
     expect(page.get_by_role("tooltip")).to_have_text(title)
     page.keyboard.press("t")
     expect(time).to_contain_text("UTC")
+    tokyo.add_cookies([{"name": "zone", "value": "America/New_York", "url": shell.url}])
+    page.reload()
+    expect(time).to_have_attribute("title", re.compile("America/New_York"))
     tokyo.close()
 
 

@@ -52,10 +52,14 @@ def test_a_cut_connection_is_shown_and_heals_with_what_was_missed(tab: Page, she
 def test_a_form_that_is_filled_in_is_waited_for(tab: Page, shell: Server) -> None:
     tab.goto(f"{shell.url}/incidents/INC-1")
     expect(tab.locator("[data-live-state]")).to_have_text("live")
+    # At once with the focus: a part that is drawn anew in between would take the field away.
     tab.evaluate(
-        """() => document.querySelector("[data-topic^=INC]").insertAdjacentHTML("afterbegin", "<input id=mine>")"""
+        """() => {
+          document.querySelector("[data-topic^=INC]").insertAdjacentHTML("afterbegin", "<input id=mine>");
+          document.querySelector("#mine").focus();
+        }"""
     )
-    tab.locator("#mine").fill("half a sente")
+    tab.keyboard.type("half a sente")
     tab.evaluate(SECOND_LISTENER, "A note meanwhile.")
     shell.write(incidents.add_note, BOB, "INC-1", "A note meanwhile.")
     assert tab.evaluate("window.told") is True

@@ -2,9 +2,10 @@
 "use strict";
 (() => {
   const units = [[86400, "d"], [3600, "h"], [60, "m"], [1, "s"]];
-  // The zone of one's account, else the browser's.
+  // The zone of one's account, else the browser's. UTC is told anyway, and is what an account has that never chose.
   const chosen = (() => {
-    const name = document.documentElement.dataset.zone || undefined;
+    const kept = document.documentElement.dataset.zone;
+    const name = kept && kept !== "UTC" ? kept : undefined;
     try { new Date().toLocaleString(undefined, { timeZone: name }); return name; } catch { return undefined; }
   })();
   const zone = chosen || Intl.DateTimeFormat().resolvedOptions().timeZone || "local time";
