@@ -236,3 +236,10 @@ def test_no_name_leads_to_a_file_that_was_not_meant(asked: Asked, place: str, na
     answer = asked.ask("admin", "GET", place.format(name))
     assert answer.status_code in (400, 404, 405, 422)
     assert "root:" not in answer.text and "sc_pat_" not in answer.text
+
+
+def test_only_backups_can_be_fetched_as_backups(asked: Asked) -> None:
+    folder = asked.application.directory.folder("backups")
+    folder.mkdir(exist_ok=True)
+    (folder / "notes.txt").write_text("not a backup")
+    assert asked.ask("admin", "GET", "/api/v1/backups/notes.txt").status_code == 404

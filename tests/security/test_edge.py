@@ -63,9 +63,8 @@ def test_a_request_that_can_be_read_in_two_ways_is_refused(server: Server, what:
 
 
 def test_a_head_without_end_is_refused(server: Server) -> None:
-    filler = b"X-A: " + b"a" * 8000 + b"\r\n"
-    answer = said(server, b"GET /health HTTP/1.1\r\n", *[filler] * (4 * HEAD_BYTES // len(filler)))
-    assert answer == b"" or answer.startswith(b"HTTP/1.1 431 ")
+    answer = said(server, b"GET /health HTTP/1.1\r\nX-A: " + b"a" * HEAD_BYTES)
+    assert answer.startswith(b"HTTP/1.1 431 ")
     assert server.ask("GET", "/health").status_code in (200, 503)
 
 

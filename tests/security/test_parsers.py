@@ -80,7 +80,9 @@ def test_what_once_broke_a_parser_is_refused(what: str) -> None:
         return
 
 
-@pytest.mark.parametrize("text", ["9" * 2_000_000, "9" * 40 + "w", "1e5", "inf", "nan", "-1s", "6000w"])
+@pytest.mark.parametrize(
+    "text", ["9" * 2_000_000, "9" * 1_000_000 + "x", "9" * 40 + "w", "1e5", "inf", "nan", "-1s", "6000w"]
+)
 def test_a_duration_beyond_reason_is_refused(text: str) -> None:
     with pytest.raises(Invalid):
         parse_duration(text)
