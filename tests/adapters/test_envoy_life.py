@@ -102,6 +102,25 @@ def test_a_proxy_survives_its_controller_and_is_taken_over_by_the_next(tmp_path:
     asyncio.run(story())
 
 
+def test_a_proxy_that_hangs_is_ended_and_comes_back_with_the_last_weights(tmp_path: Path) -> None:
+    async def story() -> None:
+        impatient = replace(QUICK, admin_timeout_s=0.7, liveness_interval_s=0.1)
+        async with running(tmp_path, impatient) as router, open_shop(router, free_port()) as shop:
+            await shop.weigh(100)
+            hung = router.pid
+            assert hung is not None
+            os.kill(hung, signal.SIGSTOP)
+
+            async def is_back() -> bool:
+                return router.pid not in (None, hung) and (await router.observe(shop.placement))[0].is_live
+
+            await until(is_back)
+            assert look(hung) is None
+            assert await shop.ask_times(20) == {(200, "green"): 20}
+
+    asyncio.run(story())
+
+
 def test_a_rollback_made_while_nobody_drove_is_adopted(tmp_path: Path) -> None:
     async def story() -> None:
         first = EnvoyRouter(tmp_path, QUICK, SystemClock())

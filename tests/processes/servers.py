@@ -56,14 +56,18 @@ class Server:
         with open(self.directory.parent / f"{self.directory.name}.log", "ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "staycalm.app", "up", "--data", str(self.directory)],
-                env={
-                    "PATH": os.environ["PATH"], "HOME": str(self.directory.parent), "SC_SERVER_PORT": "0",
-                    "SC_ENVOY_DIE_WITH_PARENT": "true", "SC_ENVOY_CONCURRENCY": "1", **self.environment,
-                },
+                env=self.whole_environment(),
                 stdout=log,
                 stderr=log,
-            )  # fmt: skip
+            )
         return self
+
+    def whole_environment(self) -> dict[str, str]:
+        """Return the environment of the process: what the test asked for, and nothing of this machine's own."""
+        return {
+            "PATH": os.environ["PATH"], "HOME": str(self.directory.parent), "SC_SERVER_PORT": "0",
+            "SC_ENVOY_DIE_WITH_PARENT": "true", "SC_ENVOY_CONCURRENCY": "1", **self.environment,
+        }  # fmt: skip
 
     def start(self) -> Server:
         """The server answers."""
@@ -143,11 +147,14 @@ def servers(folder: Path, **environment: str) -> Iterator[Callable[..., Server]]
 
 
 class Inbox:
-    """A webhook receiver. `received` counts requests by their idempotency key; `subjects` are their titles."""
+    """A webhook receiver. `received` counts requests by their idempotency key; `marks` tells for each of them,
+    in order, whether it said that it may be a duplicate.
+    """
 
     def __init__(self) -> None:
         self.received: Counter[str] = Counter()
         self.bodies: dict[str, dict[str, Any]] = {}
+        self.marks: dict[str, list[bool]] = {}
         self.gate = threading.Event()
         self.gate.set()
         inbox = self
@@ -159,6 +166,7 @@ class Inbox:
                 key = self.headers["webhook-id"]
                 inbox.received[key] += 1
                 inbox.bodies[key] = json.loads(body)
+                inbox.marks.setdefault(key, []).append(inbox.bodies[key]["is_duplicate_possible"])
                 self.send_response(204)
                 self.end_headers()
 

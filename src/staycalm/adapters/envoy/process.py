@@ -75,6 +75,15 @@ def last_lines(path: Path, count: int = 5) -> str:
     return " | ".join(line.strip() for line in lines[-count:])
 
 
+async def _answers(admin: Admin) -> bool:
+    """Return whether the proxy says anything at all."""
+    try:
+        await admin.ask("/ready")
+    except OutsideUnavailable:
+        return False
+    return True
+
+
 class Process:
     """Keeps one Envoy alive. It runs in a session of its own and survives this process unless told otherwise."""
 
@@ -201,13 +210,12 @@ class Process:
         raise OutsideUnavailable(f"the proxy is not ready after {self._settings.start_timeout_s} s")
 
     async def _look_after(self, admin: Admin) -> None:
-        """Whenever the proxy ends it is started again, from the files and so with the last weights."""
+        """Whenever the proxy ends or hangs it is started again, from the files and so with the last weights."""
         loop, failures, since = asyncio.get_running_loop(), 0, 0.0
         while True:
-            await self._wait_gone()
+            self.problem = await self._wait_down(admin)
             failures = 0 if loop.time() - since > _STEADY_S else failures + 1
             self.restarts += 1
-            self.problem = f"the proxy ended: {last_lines(self._layout.log, 2)}"
             await asyncio.sleep(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)])
             since = loop.time()
             try:
@@ -217,6 +225,24 @@ class Process:
                 self.problem = None
             except PortError as error:
                 self.problem = str(error)
+
+    async def _wait_down(self, admin: Admin) -> str:
+        """The process is gone, by itself or because it hung: alive, it answered several questions in a row with
+        nothing. Returns which, in words.
+        """
+        loop, misses = asyncio.get_running_loop(), 0
+        due = loop.time() + self._settings.liveness_interval_s
+        while self.is_alive():
+            if loop.time() >= due:
+                misses = 0 if await _answers(admin) else misses + 1
+                due = loop.time() + self._settings.liveness_interval_s
+            if misses >= self._settings.liveness_misses and self.is_alive():
+                assert self.identity is not None
+                os.kill(self.identity.pid, signal.SIGKILL)
+                await self._wait_gone(5.0)
+                return f"the proxy hung: {misses} questions in a row had no answer; it was ended"
+            await asyncio.sleep(POLL_S)
+        return f"the proxy ended: {last_lines(self._layout.log, 2)}"
 
     async def release(self) -> None:
         """The process is no longer looked after, and goes on."""

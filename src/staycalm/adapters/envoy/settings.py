@@ -30,6 +30,12 @@ class EnvoySettings:
     ejection_s: float = setting(30.0, unit="s", doc="How long a failing candidate instance gets no traffic.")
     ejection_after: int = setting(5, doc="Consecutive failures after which a candidate instance is ejected.")
     admin_timeout_s: float = setting(2.0, unit="s", doc="Time the proxy has to answer a question of ours.")
+    liveness_interval_s: float = setting(
+        1.0, unit="s", doc="Time between questions whether the running proxy still answers."
+    )
+    liveness_misses: int = setting(
+        3, doc="Questions in a row without an answer after which a hung proxy is killed and started again."
+    )
     start_timeout_s: float = setting(15.0, unit="s", doc="Time the proxy has to become ready.")
     drain_timeout_s: float = setting(
         15.0, unit="s", doc="Time requests in flight have when the proxy stops or a listener changes."

@@ -1,0 +1,178 @@
+"""A server that is killed again and again in the middle of its work. `SC_KILLS` says how often, `SC_SEED` how."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import databases
+from tests.cli.server import free_port
+from tests.processes.night import QUICKLY, Night, Route, catalog
+from tests.processes.nursery import Nursling, nursery
+from tests.processes.servers import Inbox, Server, eventually
+
+KILLS = int(os.environ.get("SC_KILLS", "1000"))
+SEED = int(os.environ.get("SC_SEED", "1"))
+IN_THE_START = 0.25
+LONGEST_LIFE_S = 3.0
+QUIET_S = 240.0
+ONCE = {
+    "incidents.declared": ("cause",), "oncall.step_reached": ("step",), "deployments.requested": (),
+    "deployments.completed": (), "deployments.rolled_back": (), "deployments.aborted": (),
+    "deployments.weight_shifted": ("generation",),
+}  # fmt: skip
+"""Events that may exist once per subject and these fields."""
+
+
+@pytest.fixture(params=databases.ENGINES)
+def database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """The settings of the database the server uses."""
+    if request.param == "sqlite":
+        yield {}
+        return
+    with databases.empty_postgres() as url:
+        yield {"SC_DATABASE_URL": url}
+
+
+@pytest.fixture
+def night(tmp_path: Path, inbox: Inbox, database: dict[str, str]) -> Iterator[Night]:
+    """A server with its file in force; nothing of it runs afterwards."""
+    port, proxy_port = free_port(), free_port()
+    settings = {**QUICKLY, **database, "SC_SERVER_PORT": str(port), "SC_WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8"}
+    with nursery() as running:
+        server = Nursling(running, tmp_path / "a", **settings)
+        try:
+            server.start()
+            server.post("/api/v1/catalog/apply", {"text": catalog(inbox, proxy_port)})
+            yield Night(server, server.url, proxy_port, tmp_path, SEED)
+        finally:
+            if server.process is not None and server.process.poll() is None:
+                server.end(signal.SIGTERM)
+            subprocess.run(
+                [sys.executable, "-m", "staycalm.app", "down", "--data", str(server.directory)],
+                env={"PATH": os.environ["PATH"], **server.environment}, check=True, timeout=60,
+            )  # fmt: skip
+
+
+def check_promises(night: Night, last: int) -> int:
+    """What was answered last is there; returns how many promises were looked up."""
+    keys, incidents = night.answered_alerts[-last:], night.answered_incidents[-last:]
+    found = {each["dedup_key"] for each in night.server.get("/api/v1/alerts", params={"limit": 200})["items"]}
+    assert set(keys) <= found
+    for name, title in incidents:
+        assert night.server.get(f"/api/v1/incidents/{name}")["title"] == title
+    for rollout in night.rollouts[-1:]:
+        assert night.server.get(f"/api/v1/deployments/{rollout.id}")["id"] == rollout.id
+    return len(keys) + len(incidents)
+
+
+def kill_again_and_again(night: Night) -> tuple[list[float], int]:
+    """The server was killed KILLS times; returns the seconds that its starts took, and kills during a start."""
+    rng, starts, early = random.Random(SEED), [2.0], 0
+    never = threading.Event()
+    for _ in range(KILLS):
+        never.wait(rng.uniform(0.0, LONGEST_LIFE_S))
+        night.server.kill()
+        while rng.random() < IN_THE_START:
+            night.server.launch()
+            never.wait(rng.uniform(0.0, 1.2 * statistics.median(starts)))
+            night.server.kill()
+            early += 1
+        began = time.monotonic()
+        night.server.start()
+        starts.append(time.monotonic() - began)
+        check_promises(night, 5)
+        assert "Traceback" not in night.server.log
+    return starts[1:], early
+
+
+def all_alerts(server: Server) -> list[str]:
+    keys: list[str] = []
+    cursor: str | None = None
+    while True:
+        page = server.get("/api/v1/alerts", params={"limit": 200} | ({"cursor": cursor} if cursor else {}))
+        keys += [each["dedup_key"] for each in page["items"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return keys
+
+
+def doubled(server: Server) -> list[str]:
+    """Return every effect that is in the database twice."""
+    found: list[str] = []
+    for name, fields in ONCE.items():
+        seen = Counter((e["subject"], *(str(e["body"][f]) for f in fields)) for e in server.events(name))
+        found += [f"{name} {key}" for key, count in seen.items() if count > 1]
+    sent = Counter(e["body"]["notification"] for e in server.events("oncall.notification_sent"))
+    return found + [f"notification {key}" for key, count in sent.items() if count > 1]
+
+
+def unpaged(server: Server) -> set[str]:
+    """Return the urgent incidents whose first page nobody has accepted yet."""
+    urgent = {e["subject"] for e in server.events("incidents.declared") if e["body"]["priority"] in ("P0", "P1")}
+    return urgent - {
+        e["subject"] for e in server.events("oncall.notification_sent") if e["body"]["kind"] == "page"
+    }
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_a_thousand_kills_lose_nothing_and_double_nothing(night: Night, inbox: Inbox) -> None:
+    server = night.server
+    with night.going_on():
+        starts, early = kill_again_and_again(night)
+        night.resting.set()
+        eventually(lambda: night.rollouts and night.rollouts[-1].state, within_s=QUIET_S, what="the last rollout")
+        eventually(lambda: not unpaged(server), within_s=QUIET_S, what="the last page")
+        visits = night.visits
+        eventually(lambda: night.visits > visits + 100, what="visitors after it all")
+
+    keys = all_alerts(server)
+    lost = set(night.answered_alerts) - set(keys)
+    declared = {e["subject"]: e["body"] for e in server.events("incidents.declared")}
+    lost |= {name for name, _ in night.answered_incidents} - set(declared)
+    deployments = {e["subject"] for e in server.events("deployments.requested")}
+    lost |= {each.id for each in night.rollouts} - deployments
+    twice = doubled(server) + [f"alert {key}" for key, count in Counter(keys).items() if count > 1]
+    again = {key: marks for key, marks in inbox.marks.items() if len(marks) > 1}
+    rolled_back = {e["subject"] for e in server.events("deployments.rolled_back")}
+    print(
+        f"\n{server.environment.get('SC_DATABASE_URL', 'sqlite').partition(':')[0]}: {len(starts) + early} kills "
+        f"({early} during a start), start median {statistics.median(starts):.2f} s; answered: "
+        f"{len(night.answered_alerts)} alerts, {len(night.answered_incidents)} incidents, "
+        f"{len(night.rollouts)} rollouts ({len(rolled_back)} rolled back); {len(inbox.marks)} pages; "
+        f"lost {len(lost)}, doubled {len(twice)}, outside duplicates {sum(len(m) - 1 for m in again.values())}; "
+        f"visits {night.visits}, failed {night.failed_visits}, to a candidate after its rollback "
+        f"{len(night.late_visits)}"
+    )
+    assert night.troubles == []
+    assert lost == set()
+    assert twice == []
+    assert [key for key, marks in again.items() if not all(marks[1:])] == []
+    assert {r.id: r.state for r in night.rollouts if r.state not in ("completed", "rolled-back", "aborted")} == {}
+    assert [r.id for r in night.rollouts if r.is_bad and r.state == "completed"] == []
+    assert night.late_visits == []
+    causes = [body["cause"] for body in declared.values() if body["cause_kind"] != "declared"]
+    assert len(causes) == len(set(causes))
+    for rollout in night.rollouts:
+        check_direction(rollout.routes)
+    assert server.events("engine.delivery_died") == []
+
+
+def check_direction(routes: list[Route]) -> None:
+    """Generations only grow, and after the rollback nobody is sent to the candidate again."""
+    numbers = [each.generation for each in routes]
+    assert numbers == sorted(numbers)
+    first = next((n for n, each in enumerate(routes) if each.is_rollback), len(routes))
+    assert all(each.weight == 0.0 for each in routes[first:]), routes
