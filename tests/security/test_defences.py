@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import logging
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from starlette.routing import Route
 
+from staycalm.app.console import PlainFormatter
 from staycalm.app.openapi import every_route, permissions
 from staycalm.core.actor import SYSTEM
 from staycalm.core.errors import Invalid
@@ -22,6 +25,7 @@ from staycalm.domains.accounts.sign_in.service import await_turn
 from staycalm.kit.database.log import after
 from staycalm.kit.database.tables import metadata
 from staycalm.kit.live import MOST_STREAMS, LiveHub, Watcher
+from staycalm.kit.logs import JsonFormatter
 from tests.api.application import NOBODY, Asked, running
 from tests.api.test_every_route import API
 from tests.conftest import Write
@@ -243,3 +247,16 @@ def test_only_backups_can_be_fetched_as_backups(asked: Asked) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "notes.txt").write_text("not a backup")
     assert asked.ask("admin", "GET", "/api/v1/backups/notes.txt").status_code == 404
+
+
+HOSTILE_WORDS = 'a\n{"level": "forged"}\r\x1b[2J\x9b2J\u2028b'
+
+
+def test_log_lines_stay_lines_and_steer_no_terminal() -> None:
+    record = logging.makeLogRecord(
+        {"msg": HOSTILE_WORDS, "path": HOSTILE_WORDS, "levelname": "INFO", "levelno": 20}
+    )
+    line = JsonFormatter().format(record)
+    assert line.splitlines() == [line] and not set(line) & set("\x1b\x9b")
+    assert json.loads(line)["message"] == HOSTILE_WORDS and json.loads(line)["level"] == "info"
+    assert len(PlainFormatter().format(record).splitlines()) == 1

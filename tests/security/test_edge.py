@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,14 +95,6 @@ def test_deep_json_is_refused(server: Server, path: str, deep: bytes) -> None:
     answer = server.ask("POST", path, content=deep, headers={"Content-Type": "application/json"})
     assert answer.status_code in (400, 422), answer.text[:200]
     assert "Traceback" not in answer.text
-
-
-def test_log_lines_stay_lines(server: Server) -> None:
-    server.ask("GET", "/nowhere%0a%7b%22level%22%3a%22forged%22%7d%1b%5b2J")
-    server.ask("POST", "/api/v1/login", json={"handle": 'x\n{"level":"forged"}\x1b[2J', "password": "x"})
-    lines = server.log.splitlines()
-    assert all(json.loads(line)["level"] != "forged" for line in lines if line.startswith("{"))
-    assert "\x1b" not in server.log
 
 
 class Hasty(PatientProtocol):

@@ -14,6 +14,7 @@ _SECRET = re.compile(
     r"(sc_(?:pat|ses|ack|inv|set|cal)_)[A-Za-z0-9_-]+|((?:password|token|secret|authorization)[\"']?\s*[=:]\s*[\"']?)[^\s\"',&]+",
     re.IGNORECASE,
 )
+_STEERING = re.compile("[\x7f-\x9f\u2028\u2029]")
 
 
 def redact(text: str) -> str:
@@ -36,7 +37,8 @@ class JsonFormatter(logging.Formatter):
                 entry[key] = redact(str(value))
         if record.exc_info:
             entry["traceback"] = redact(self.formatException(record.exc_info))
-        return json.dumps(entry, ensure_ascii=False)
+        # JSON leaves these as they are; some terminals obey them, and some readers end a line there.
+        return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(entry, ensure_ascii=False))
 
 
 def set_up_logs(level: str = "info") -> None:

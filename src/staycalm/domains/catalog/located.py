@@ -17,6 +17,8 @@ from staycalm.core.placement import check_name
 
 Scalar = str | int | float | bool | None
 L = TypeVar("L", bound=str)
+# Nobody reads more at once, and each new one is compared with all before it.
+MOST_PROBLEMS = 200
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -50,7 +52,7 @@ class Problems:
 
     def add(self, mark: Mark, what: str, next_step: str = "") -> None:
         problem = Problem(mark, what, next_step)
-        if problem not in self.found:
+        if len(self.found) < MOST_PROBLEMS and problem not in self.found:
             self.found.append(problem)
 
     def raise_if_any(self) -> None:
