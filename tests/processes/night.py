@@ -69,7 +69,8 @@ about = json.load(open("release.json"))
 class Shop(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
-        bad = self.path != "/health" and random.random() < about["error_rate"]
+        is_broken = os.path.exists(about.get("bad_when", "")) or random.random() < about["error_rate"]
+        bad = self.path != "/health" and is_broken
         body = about["version"].encode()
         self.send_response(500 if bad else 200)
         self.send_header("Content-Length", str(len(body)))
@@ -79,6 +80,29 @@ class Shop(BaseHTTPRequestHandler):
         pass
 ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Shop).serve_forever()
 """
+
+
+def pack(folder: Path, version: str, **about: object) -> tuple[str, bytes]:
+    """Return digest and bytes of a version: `error_rate`, and `bad_when` a file exists it answers 500 alone."""
+    build = folder / "builds" / version
+    build.mkdir(parents=True)
+    (build / "shop.py").write_text(PROGRAM, encoding="utf-8")
+    (build / "release.json").write_text(json.dumps({"version": version, "error_rate": 0.0, **about}))
+    with tempfile.TemporaryFile() as packed:
+        pack_directory(build, packed)
+        packed.seek(0)
+        digest, _ = file_digest(packed)
+        packed.seek(0)
+        return digest, packed.read()
+
+
+def deploy(server: Server, digest: str, packed: bytes, steps: list[dict[str, Any]]) -> str:
+    """Return the deployment that has begun."""
+    sent = server.ask("PUT", "/api/v1/releases/artifacts", params={"digest": digest}, content=packed)
+    assert sent.is_success, sent.text
+    server.post("/api/v1/releases", {"service": "shop", "digest": digest})
+    wish = {"service": "shop", "environment": "production", "release": digest, "steps": steps}
+    return str(server.post("/api/v1/deployments", {**wish, "hotfix": True, "reason": "the night"})["id"])
 
 
 @dataclass(frozen=True)
@@ -114,6 +138,8 @@ class Night:
         self.rollouts: list[Rollout] = []
         self.visits = 0
         self.failed_visits = 0
+        self.stray_failures: list[str] = []
+        self._is_bad_out = False
         self.late_visits: list[str] = []
         self._over: set[str] = set()
         self._threads: list[threading.Thread] = []
@@ -191,7 +217,7 @@ class Night:
                 self._roll_out(client, f"v{n}", is_bad=n > 1 and self._rng.random() < 0.5)
 
     def _roll_out(self, client: httpx.Client, version: str, *, is_bad: bool) -> None:
-        digest, packed = self._pack(version, 0.7 if is_bad else 0.0)
+        digest, packed = pack(self._folder, version, error_rate=0.7 if is_bad else 0.0)
         wish = {"service": "shop", "environment": "production", "release": digest, "steps": STEPS}
         calls: list[tuple[str, str, dict[str, Any]]] = [
             ("PUT", "/api/v1/releases/artifacts", {"params": {"digest": digest}, "content": packed}),
@@ -211,6 +237,7 @@ class Night:
                 return page["items"][0]
             return self._ask(client, "POST", "/api/v1/deployments", json=wish)
 
+        self._is_bad_out = is_bad
         started = self._insist(deploy)
         if started is None:
             return
@@ -226,18 +253,7 @@ class Night:
             if found["state"] == "rolled-back":
                 self._over.add(version)
             rollout.state = found["state"]
-
-    def _pack(self, version: str, error_rate: float) -> tuple[str, bytes]:
-        build = self._folder / "builds" / version
-        build.mkdir(parents=True)
-        (build / "shop.py").write_text(PROGRAM, encoding="utf-8")
-        (build / "release.json").write_text(json.dumps({"version": version, "error_rate": error_rate}))
-        with tempfile.TemporaryFile() as packed:
-            pack_directory(build, packed)
-            packed.seek(0)
-            digest, _ = file_digest(packed)
-            packed.seek(0)
-            return digest, packed.read()
+            self._is_bad_out = False
 
     def route(self) -> Route | None:
         """Return what the route file in force says of the shop, None before there is one."""
@@ -274,14 +290,21 @@ class Night:
                 if connection is not None:
                     connection.close()
                 connection = None
-                self.failed_visits += bool(self.visits)
+                self._failed("no answer")
                 continue
             if answer.status == 200:
                 self.visits += 1
                 if version in over:
                     self.late_visits.append(version)
-            elif self.visits:
-                self.failed_visits += 1
+            else:
+                self._failed(f"{answer.status} {version[:200]}")
+
+    def _failed(self, how: str) -> None:
+        """Before the first release nobody serves, and a bad release fails some until it is rolled back."""
+        if self.visits:
+            self.failed_visits += 1
+            if not self._is_bad_out:
+                self.stray_failures.append(how)
 
 
 def catalog(inbox: Inbox, port: int) -> str:

@@ -21,7 +21,17 @@ NURSERY = """
 import json, os, signal, sys
 import staycalm.app.server
 from staycalm.app.__main__ import main
-signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+def reap(*_):
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) != signal.SIGKILL:
+            os.write(2, f"the server {pid} died of signal {os.WTERMSIG(status)}\\n".encode())
+signal.signal(signal.SIGCHLD, reap)
 print("ready", flush=True)
 for line in sys.stdin:
     asked = json.loads(line)

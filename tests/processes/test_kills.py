@@ -153,7 +153,8 @@ def test_a_thousand_kills_lose_nothing_and_double_nothing(night: Night, inbox: I
         f"{len(night.answered_alerts)} alerts, {len(night.answered_incidents)} incidents, "
         f"{len(night.rollouts)} rollouts ({len(rolled_back)} rolled back); {len(inbox.marks)} pages; "
         f"lost {len(lost)}, doubled {len(twice)}, outside duplicates {sum(len(m) - 1 for m in again.values())}; "
-        f"visits {night.visits}, failed {night.failed_visits}, to a candidate after its rollback "
+        f"visits {night.visits}, failed {night.failed_visits} (while no bad release was out "
+        f"{len(night.stray_failures)}: {night.stray_failures[:3]}), to a candidate after its rollback "
         f"{len(night.late_visits)}"
     )
     assert night.troubles == []

@@ -7,12 +7,12 @@ import logging
 import os
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 
 import staycalm
 from staycalm import __version__
@@ -32,7 +32,7 @@ from staycalm.kit.directory import DataDirectory
 from staycalm.kit.http import Views, install_problem_details
 from staycalm.kit.http.headers import BodyLimit, SecurityHeaders
 from staycalm.kit.live import LiveHub
-from staycalm.kit.observability import Observability
+from staycalm.kit.observability import Observability, Observed
 from staycalm.kit.subscriptions import Subscriptions
 from staycalm.web.assets import Assets, CompressedPages
 
@@ -97,15 +97,8 @@ class Application:
         for router in assembly.routers():
             app.include_router(router)
         app.mount("/static", self.assets, name="static")
-        app.middleware("http")(self._observe)
+        app.add_middleware(Observed, figures=self.observability, monotonic=self.database.clock.monotonic)
         return app
-
-    async def _observe(self, request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        started = self.database.clock.monotonic()
-        response = await call_next(request)
-        self.observability.requests.labels(request.method, str(response.status_code)).inc()
-        self.observability.request_seconds.observe(self.database.clock.monotonic() - started)
-        return response
 
     def _on_commit(self, emitted: Sequence[Recorded[Event]]) -> None:
         for recorded in emitted:
@@ -138,6 +131,8 @@ class Application:
 
     def _is_listening(self, healthy: bool) -> None:
         self.engine.longest_sleep_s = LONGEST_SLEEP_S if healthy else DEAF_SLEEP_S
+        if not healthy:
+            self.engine.wake()  # not deaf for the rest of a long sleep
 
     async def stop(self) -> None:
         """Nothing of this process is announced or open any more; services and their proxy go on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -21,6 +22,10 @@ class Clock(Protocol):
         ...
 
 
+def _wall_time() -> datetime:
+    return datetime.now(UTC)
+
+
 def _boot_time_s() -> float:
     """Seconds since boot, suspension included where the system can tell."""
     if hasattr(time, "CLOCK_BOOTTIME"):
@@ -34,19 +39,22 @@ class SystemClock:
     `follow_step` reports a step of the wall clock over one second, and follows it from then on.
     """
 
-    def __init__(self) -> None:
-        self._boot_at_start = _boot_time_s()
-        self._wall_at_start = datetime.now(UTC)
+    def __init__(
+        self, *, wall: Callable[[], datetime] = _wall_time, boot_s: Callable[[], float] = _boot_time_s
+    ) -> None:
+        self._wall, self._boot_s = wall, boot_s
+        self._boot_at_start = boot_s()
+        self._wall_at_start = wall()
 
     def now(self) -> datetime:
-        return self._wall_at_start + timedelta(seconds=_boot_time_s() - self._boot_at_start)
+        return self._wall_at_start + timedelta(seconds=self._boot_s() - self._boot_at_start)
 
     def monotonic(self) -> float:
-        return _boot_time_s()
+        return self._boot_s()
 
     def follow_step(self) -> float | None:
         """Return by how many seconds the wall clock was stepped (and follow it), or None when it was not."""
-        step_s = (datetime.now(UTC) - self.now()).total_seconds()
+        step_s = (self._wall() - self.now()).total_seconds()
         if abs(step_s) <= STEP_LIMIT_S:
             return None
         self._wall_at_start += timedelta(seconds=step_s)

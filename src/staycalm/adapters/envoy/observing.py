@@ -14,8 +14,11 @@ from staycalm.adapters.envoy.edge import Edge, route_statistics
 from staycalm.adapters.envoy.routes import placements_in
 from staycalm.adapters.envoy.structure import CLUSTERS, LISTENERS
 from staycalm.core.placement import Placement
+from staycalm.kit.shapes import prepare
 from staycalm.ports.errors import InvalidSpec
 from staycalm.ports.traffic import EdgeObservation, RequestRecord, Samples, Slot, SlotCounts, Split
+
+prepare(Cursor)
 
 _STATE = r"(membership_healthy|version_text|update_rejected|update_failure)$"
 

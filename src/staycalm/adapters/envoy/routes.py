@@ -18,6 +18,7 @@ from staycalm.adapters.envoy.settings import EnvoySettings
 from staycalm.adapters.envoy.specs import Placed
 from staycalm.core.errors import Invalid
 from staycalm.core.placement import Placement
+from staycalm.kit.shapes import prepare
 from staycalm.ports.traffic import Slot, Split
 
 PREVIEW_HEADER = "x-staycalm-preview"
@@ -161,6 +162,9 @@ class Described(msgspec.Struct, frozen=True):
     fence: int
     is_rollback: bool
     split: Split | None
+
+
+prepare(Described)
 
 
 def _describe(placed: Placed) -> Json:

@@ -11,6 +11,7 @@ import msgspec
 
 from staycalm.adapters.envoy.files import Json
 from staycalm.core.placement import Placement
+from staycalm.kit.shapes import prepare
 from staycalm.ports.errors import Fenced, InvalidSpec
 from staycalm.ports.traffic import Listener, RouteSpec, Split
 
@@ -51,6 +52,9 @@ class Placed:
         assert self.split is not None
         split = replace(self.split, candidate_weight=0.0)
         return replace(self, split=split, generation=self.generation + 1, is_rollback=True)
+
+
+prepare(Placed)
 
 
 def listener_name(listener: Listener) -> str:

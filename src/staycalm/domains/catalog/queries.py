@@ -12,6 +12,9 @@ from staycalm.core.placement import Placement
 from staycalm.domains.catalog.config import Environment, ManagedBy, Organisation, PlacementConfig, Service, Team
 from staycalm.domains.catalog.model import environments, organisation, placements, services, teams
 from staycalm.kit.database import ReadTx
+from staycalm.kit.shapes import prepare
+
+prepare(PlacementConfig)
 
 MOST_ROWS = 5000
 

@@ -15,8 +15,11 @@ from staycalm.domains.catalog.public import PlacementConfig
 from staycalm.domains.deployments.decisions import Means, Recheck, Situation
 from staycalm.domains.deployments.machine import RUNNING
 from staycalm.domains.deployments.strategies import Step
+from staycalm.kit.shapes import prepare
 from staycalm.ports.deploy import RevisionSpec
 from staycalm.ports.traffic import Endpoint, Slot, Split
+
+prepare(PlacementConfig, RevisionSpec, Split, Endpoint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from staycalm.domains.deployments.picture.course import drawn_graphs
 from staycalm.domains.deployments.picture.history import EVENTS, thinned_history
 from staycalm.domains.deployments.records import Deployment
 from staycalm.kit.database import ReadTx, Tx, log
+from staycalm.kit.shapes import prepare
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,9 @@ class Frozen:
 class _Stored:
     graphs: tuple[Graph, ...]
     events: tuple[dict[str, Any], ...]
+
+
+prepare(_Stored)
 
 
 def keep_picture(tx: Tx, d: Deployment) -> None:

@@ -13,6 +13,7 @@ from staycalm.domains.catalog.public import BusinessMetric, MetricQueries
 from staycalm.domains.deployments.analysis import AnalysisState, Judgement, Limits, dump, load, new_analysis
 from staycalm.domains.deployments.decisions import Health
 from staycalm.domains.deployments.watching.tally import Tally
+from staycalm.kit.shapes import prepare
 from staycalm.ports.deploy import RevisionSpec
 from staycalm.ports.traffic import Endpoint, Slot
 
@@ -52,6 +53,9 @@ class Totals:
     at_s: float | None = None
     values: Mapping[str, float] = field(default_factory=dict)
     problem: str | None = None
+
+
+prepare(Health, Totals, Tally)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,9 @@ from staycalm.domains.monitoring.conditions.model import conditions, rules
 from staycalm.domains.monitoring.machine import Condition
 from staycalm.domains.monitoring.rules import Rule, effective_rules
 from staycalm.kit.database import ReadTx
+from staycalm.kit.shapes import prepare
+
+prepare(Rule)
 
 RULES_LIMIT = 500
 CONDITIONS_LIMIT = 5000

@@ -11,7 +11,10 @@ from staycalm.core.errors import NotFound
 from staycalm.domains.monitoring.reporting.decisions import HealthReport
 from staycalm.domains.monitoring.reporting.model import checks, reports
 from staycalm.kit.database import ReadTx
+from staycalm.kit.shapes import prepare
 from staycalm.ports.probes import Finding
+
+prepare(Finding)
 
 CHECKS_LIMIT = 5001
 

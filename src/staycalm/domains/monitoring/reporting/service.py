@@ -18,7 +18,10 @@ from staycalm.domains.monitoring.settings import MonitoringSettings
 from staycalm.domains.monitoring.watching import service as watching
 from staycalm.domains.monitoring.watching.decisions import Wanted
 from staycalm.kit.database import Tx
+from staycalm.kit.shapes import prepare
 from staycalm.ports.probes import Finding
+
+prepare(Finding)
 
 
 def ask_for_report(tx: Tx, actor: Actor) -> str:
