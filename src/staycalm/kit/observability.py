@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -36,3 +39,27 @@ class Observability:
     def text(self) -> bytes:
         """Return the exposition."""
         return generate_latest(self.registry)
+
+
+class Observed:
+    """Every answer is counted, with the time to its head. Plain ASGI: the wrapper that Starlette offers for
+    this costs more than most requests."""
+
+    def __init__(self, app: ASGIApp, *, figures: Observability, monotonic: Callable[[], float]) -> None:
+        self._app = app
+        self._figures = figures
+        self._monotonic = monotonic
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = self._monotonic()
+
+        async def send_counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._figures.requests.labels(scope["method"], str(message["status"])).inc()
+                self._figures.request_seconds.observe(self._monotonic() - started)
+            await send(message)
+
+        await self._app(scope, receive, send_counted)
