@@ -22,6 +22,7 @@ WINDOW_S = 900.0
 SERVICES_SHOWN = 25
 PLACEMENTS_SHOWN = 60
 MOST_OPEN = 8
+MOST_COUNTED = 100
 LONGEST_KEY = 2500
 WALL_LOOKED_AT = 100
 WALL_SHOWN = 12
@@ -134,7 +135,7 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """What is wrong, and who has the pager."""
+    """What is wrong, and who has the pager: the 100 most urgent incidents, of which a page shows the first few."""
 
     at: datetime
     incidents: tuple[Incident, ...]
@@ -183,10 +184,10 @@ def read_now(tx: ReadTx) -> Now:
     """Return what is wrong, and who has the pager."""
     return Now(
         at=tx.now,
-        incidents=open_incidents(tx, limit=MOST_OPEN),
+        incidents=open_incidents(tx, limit=MOST_COUNTED),
         alerts=tuple(a for a in list_open(tx, limit=50) if a.state != "suppressed")[:MOST_OPEN],
         counts=count_open(tx),
-        on_call=list_on_call(tx)[:MOST_OPEN],
+        on_call=tuple(sorted(list_on_call(tx), key=lambda each: each.primary is not None)),
         report=find_latest(tx),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -10,9 +11,19 @@ from typing import Any
 import jinja2
 from fastapi import Request
 from fastapi.responses import HTMLResponse
+from markupsafe import Markup, escape
 
 from staycalm.core.durations import format_duration
 from staycalm.kit.clock import Clock
+
+# What has a page of its own, by the beginning of its id.
+_PAGES = {"INC": "incidents", "DEP": "deployments", "ALG": "alerts"}
+_ID = re.compile(rf"\b({'|'.join(_PAGES)})-\d{{1,12}}\b")
+
+
+def linked(text: str) -> Markup:
+    """Return the text, escaped, in which every id leads to its page."""
+    return Markup(_ID.sub(lambda found: f'<a href="/{_PAGES[found[1]]}/{found[0]}">{found[0]}</a>', escape(text)))
 
 
 def _utc(value: datetime | None) -> str:
@@ -33,7 +44,7 @@ class Views:
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
         )
-        self.environment.filters.update(utc=_utc, duration=format_duration, ago=self._ago)
+        self.environment.filters.update(utc=_utc, duration=format_duration, ago=self._ago, linked=linked)
 
     def _ago(self, value: datetime | None) -> str:
         if value is None:

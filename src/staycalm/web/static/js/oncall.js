@@ -20,7 +20,7 @@
     const link = offer.querySelector("a");
     link.href = link.href.replace("DEVICE-ZONE", encodeURIComponent(device));
     link.textContent = device;
-    offer.classList.remove("hidden");
+    offer.hidden = false;
   }
 
   for (const button of document.querySelectorAll("[data-copy]")) {
