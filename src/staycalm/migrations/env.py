@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import sqlalchemy as sa
 from alembic import context
 
 import staycalm.app.tables  # noqa: F401 - declares every domain's tables
@@ -11,7 +12,11 @@ from staycalm.kit.database.tables import BigId, Json, Utc, metadata
 
 
 def render(kind: str, item: Any, _context: Any) -> str | Literal[False]:
-    """Our own column types are written by their names."""
+    """Our own column types are written by their names, and yes and no as every database has its own words for."""
+    if kind == "server_default" and isinstance(item, sa.DefaultClause):
+        if isinstance(item.arg, sa.False_ | sa.True_):
+            return "sa.true()" if isinstance(item.arg, sa.True_) else "sa.false()"
+        return False
     if kind != "type":
         return False
     if isinstance(item, Utc):
