@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -16,7 +16,6 @@ from staycalm.domains.alerts.model import alert_groups, alerts
 from staycalm.domains.alerts.rows import Alert, AlertGroup, alert_of, group_of
 from staycalm.kit.database import ReadTx
 
-KEYS_AT_ONCE = 200
 GROUP_LIMIT = 500
 
 
@@ -60,41 +59,10 @@ def find_open(tx: ReadTx, service: str, dedup_key: str) -> Alert | None:
     return None if row is None else alert_of(row)
 
 
-def _parts(keys: Sequence[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
-    """Yield the distinct keys in parts that fit into one statement."""
-    distinct = list(dict.fromkeys(keys))
-    for start in range(0, len(distinct), KEYS_AT_ONCE):
-        yield distinct[start : start + KEYS_AT_ONCE]
-
-
 def has_firing(tx: ReadTx, group_id: str) -> bool:
     """Return True when somebody still has to answer for an alert of the group."""
     statement = sa.select(alerts.c.id).where(alerts.c.group_id == group_id, alerts.c.state == "firing").limit(1)
     return tx.scalar(statement) is not None
-
-
-def open_by_keys(tx: ReadTx, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Alert]:
-    """Return the open alerts among (service, dedup_key) pairs."""
-    found: dict[tuple[str, str], Alert] = {}
-    for part in _parts(keys):
-        pair = sa.tuple_(alerts.c.service, alerts.c.dedup_key)
-        for row in tx.rows(sa.select(alerts).where(pair.in_(part))):
-            found[row.service, row.dedup_key] = alert_of(row)
-    return found
-
-
-def recent_flaps(tx: ReadTx, keys: Sequence[tuple[str, str]], since: datetime) -> dict[tuple[str, str], int]:
-    """Return the highest flap counter per key among alerts resolved since then."""
-    found: dict[tuple[str, str], int] = {}
-    for part in _parts(keys):
-        pair = sa.tuple_(alerts.c.service, alerts.c.key)
-        statement = (
-            sa.select(alerts.c.service, alerts.c.key, sa.func.max(alerts.c.flaps).label("flaps"))
-            .where(pair.in_(part), alerts.c.resolved_at >= since)
-            .group_by(alerts.c.service, alerts.c.key)
-        )
-        found.update({(row.service, row.key): row.flaps for row in tx.rows(statement)})
-    return found
 
 
 def list_alerts(

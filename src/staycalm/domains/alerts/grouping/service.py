@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,23 +46,50 @@ class Ending:
     reason: str
 
 
-def join(tx: Tx, wanted: Mapping[Place, tuple[Priority, str]]) -> dict[Place, str]:
-    """Return the id of the open, locked group of every place; one is opened where there was none."""
-    found: dict[Place, str] = {}
-    for place in sorted(wanted):
-        service, environment = place
-        open_key = f"{service}@{environment}"
-        found[place] = _open_id(tx, open_key) or _opened(tx, place, open_key, *wanted[place])
-    return found
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group whose row this transaction has locked. `announced`: rule -> the priority last told of."""
+
+    id: str
+    service: str
+    environment: str
+    priority: Priority
+    summary: str
+    announced: Mapping[str, str]
+    escalated_to: str | None
 
 
-def _open_id(tx: Tx, open_key: str) -> str | None:
-    statement = sa.select(alert_groups.c.id).where(alert_groups.c.open_key == open_key).with_for_update()
-    id: str | None = tx.scalar(statement)
-    return id
+_SHOW = (
+    alert_groups.update()
+    .where(alert_groups.c.id == sa.bindparam("group"))
+    .values(
+        announced=sa.bindparam("now_announced"),
+        escalated_to=sa.bindparam("now_escalated_to"),
+        priority=sa.bindparam("now_priority"),
+        summary=sa.bindparam("now_summary"),
+    )
+)
 
 
-def _opened(tx: Tx, place: Place, open_key: str, priority: Priority, summary: str) -> str:
+def join(tx: Tx, wanted: Mapping[Place, tuple[Priority, str]]) -> dict[Place, Group]:
+    """Return the open, locked group of every place; one is opened where there was none.
+
+    New ones are inserted before any is locked, and both in one order: transactions that do so never wait for
+    each other in a ring.
+    """
+    places = {f"{service}@{environment}": (service, environment) for service, environment in sorted(wanted)}
+    are_open = sa.select(alert_groups.c.open_key).where(alert_groups.c.open_key.in_(places)).limit(len(places))
+    while True:
+        known = {row.open_key for row in tx.rows(are_open)}
+        for open_key in [each for each in places if each not in known]:
+            _open(tx, places[open_key], open_key, *wanted[places[open_key]])
+        found = _locked(tx, alert_groups.c.open_key, list(places))
+        # One that was closed between the two statements has to be opened anew.
+        if len(found) == len(places):
+            return {(group.service, group.environment): group for group in found}
+
+
+def _open(tx: Tx, place: Place, open_key: str, priority: Priority, summary: str) -> None:
     values: dict[str, Any] = {
         "id": f"ALG-{tx.next_number('ALG')}",
         "open_key": open_key,
@@ -73,27 +100,30 @@ def _opened(tx: Tx, place: Place, open_key: str, priority: Priority, summary: st
         "announced": {},
         "opened_at": tx.now,
     }
-    if tx.insert_or_ignore(alert_groups, values, on=["open_key"]):
-        return str(values["id"])
-    other = _open_id(tx, open_key)
-    assert other is not None, "the row that made the insert a duplicate is visible after it"
-    return other
+    tx.insert_or_ignore(alert_groups, values, on=["open_key"])
 
 
-def tell(tx: Tx, items: Sequence[Item]) -> None:
-    """Everything new about the groups' firing rules is one event each; the groups show their most urgent alert."""
+def tell(tx: Tx, items: Sequence[Item], held: Mapping[str, Group] | None = None) -> None:
+    """Everything new about the groups' firing rules is one event each; the groups show their most urgent alert.
+
+    `held` are groups that this transaction has locked already, by id.
+    """
     by_group: dict[str, list[Item]] = {}
     for item in items:
         by_group.setdefault(item.group_id, []).append(item)
-    for group_id in sorted(by_group):
-        _tell_group(tx, group_id, by_group[group_id])
+    groups = held if held is not None else _by_id(tx, by_group)
+    changed = [
+        values for id in sorted(by_group) if (values := _tell_group(tx, groups[id], by_group[id])) is not None
+    ]
+    if changed:
+        tx.execute(_SHOW, changed)
 
 
-def _tell_group(tx: Tx, group_id: str, items: list[Item]) -> None:
-    group = _locked(tx, group_id)
+def _tell_group(tx: Tx, group: Group, items: list[Item]) -> dict[str, Any] | None:
     announced: dict[str, str] = dict(group.announced)
     escalated_to = group.escalated_to
-    for item in sorted(items, key=lambda i: i.priority):
+    items.sort(key=_urgency)
+    for item in items:
         if item.muted_by is not None:
             if item.rule not in announced or (item.was_loud and announced[item.rule] != SUPPRESSED):
                 announced[item.rule] = SUPPRESSED
@@ -102,16 +132,24 @@ def _tell_group(tx: Tx, group_id: str, items: list[Item]) -> None:
             announced[item.rule] = item.priority
             tx.emit(item.actor, _raised(group, item))
             escalated_to = escalated_to or (item.escalates if item.escalates != "none" else None)
-    first = min(items, key=lambda i: i.priority)
+    first = items[0]
     is_worse = first.priority < group.priority
-    values: dict[str, Any] = {"announced": announced, "escalated_to": escalated_to}
-    if is_worse:
-        values.update(priority=first.priority, summary=first.summary)
-    if is_worse or announced != group.announced or escalated_to != group.escalated_to:
-        tx.execute(alert_groups.update().where(alert_groups.c.id == group_id).values(values))
+    if not (is_worse or announced != group.announced or escalated_to != group.escalated_to):
+        return None
+    return {
+        "group": group.id,
+        "now_announced": announced,
+        "now_escalated_to": escalated_to,
+        "now_priority": first.priority if is_worse else group.priority,
+        "now_summary": first.summary if is_worse else group.summary,
+    }
 
 
-def _raised(group: sa.Row[Any], item: Item) -> AlertRaised:
+def _urgency(item: Item) -> Priority:
+    return item.priority
+
+
+def _raised(group: Group, item: Item) -> AlertRaised:
     return AlertRaised(
         subject=group.id, service=group.service or None, environment=group.environment or None,
         alert_id=item.alert_id, rule=item.rule, priority=item.priority, summary=item.summary,
@@ -119,7 +157,7 @@ def _raised(group: sa.Row[Any], item: Item) -> AlertRaised:
     )  # fmt: skip
 
 
-def _suppressed(group: sa.Row[Any], item: Item) -> AlertSuppressed:
+def _suppressed(group: Group, item: Item) -> AlertSuppressed:
     return AlertSuppressed(
         subject=group.id, service=group.service or None, environment=group.environment or None,
         alert_id=item.alert_id, rule=item.rule, priority=item.priority, summary=item.summary,
@@ -132,19 +170,19 @@ def settle(tx: Tx, endings: Sequence[Ending]) -> None:
     by_group: dict[str, list[Ending]] = {}
     for ending in endings:
         by_group.setdefault(ending.group_id, []).append(ending)
-    for group_id in sorted(by_group):
-        _settle_group(tx, group_id, by_group[group_id])
+    groups = _by_id(tx, by_group)
+    still_open: dict[str, set[str]] = {id: set() for id in by_group}
+    for row in tx.rows(
+        sa.select(alerts.c.group_id, alerts.c.rule)
+        .where(alerts.c.group_id.in_(list(by_group)), alerts.c.dedup_key.isnot(None))
+        .distinct()
+    ):
+        still_open[row.group_id].add(row.rule)
+    for id in sorted(by_group):
+        _settle_group(tx, groups[id], by_group[id], still_open[id])
 
 
-def _settle_group(tx: Tx, group_id: str, endings: list[Ending]) -> None:
-    group = _locked(tx, group_id)
-    open_rules = set(
-        tx.execute(
-            sa.select(alerts.c.rule)
-            .where(alerts.c.group_id == group_id, alerts.c.dedup_key.isnot(None))
-            .distinct()
-        ).scalars()
-    )
+def _settle_group(tx: Tx, group: Group, endings: list[Ending], open_rules: set[str]) -> None:
     announced: dict[str, str] = dict(group.announced)
     last_of = {ending.rule: ending for ending in endings}
     ended = [rule for rule in announced if rule not in open_rules]
@@ -161,10 +199,22 @@ def _settle_group(tx: Tx, group_id: str, endings: list[Ending]) -> None:
     if not open_rules:
         values.update(open_key=None, resolved_at=tx.now)
     if ended or not open_rules:
-        tx.execute(alert_groups.update().where(alert_groups.c.id == group_id).values(values))
+        tx.execute(alert_groups.update().where(alert_groups.c.id == group.id).values(values))
 
 
-def _locked(tx: Tx, group_id: str) -> sa.Row[Any]:
-    row = tx.one_or_none(sa.select(alert_groups).where(alert_groups.c.id == group_id).with_for_update())
-    assert row is not None, "an alert's group is never removed before it"
-    return row
+def _by_id(tx: Tx, ids: Iterable[str]) -> dict[str, Group]:
+    wanted = list(ids)
+    found = {group.id: group for group in _locked(tx, alert_groups.c.id, wanted)}
+    assert len(found) == len(wanted), "an alert's group is never removed before it"
+    return found
+
+
+def _locked(tx: Tx, column: sa.Column[Any], values: list[str]) -> list[Group]:
+    """Return the groups; every transaction locks them in one order."""
+    statement = sa.select(alert_groups).where(column.in_(values)).order_by(alert_groups.c.id).with_for_update()
+    return [
+        Group(
+            row.id, row.service, row.environment, row.priority, row.summary, row.announced, row.escalated_to
+        )
+        for row in tx.rows(statement.limit(len(values)))
+    ]  # fmt: skip
