@@ -95,6 +95,8 @@ def test_a_person_needs_hotfix_and_reason_in_production(shop: Shop) -> None:
         (("ops", "deploy", "shop", "sha256:" + "0" * 64, "--env=production"), exits.NOT_FOUND, ""),
         (("ops", "rollback", "--deployment=DEP-999"), exits.NOT_FOUND, ""),
         (("ops", "promote", "DEP-11"), exits.NOT_FOUND, "Did you mean `DEP-1`?"),
+        (("ops", "promote", "DPE-1"), exits.REFUSED, "Did you mean `DEP-1`?"),
+        (("ops", "promote", "1"), exits.REFUSED, "Did you mean `DEP-1`?"),
         (("ops", "deployments", "--service=shpo"), exits.NOT_FOUND, "Did you mean `shop`?"),
         (("ops", "alerts", "--env=prodction"), exits.NOT_FOUND, "Did you mean `production`?"),
         (("ops", "rollback", "--deployment=xyz"), exits.REFUSED, "DEP-7"),

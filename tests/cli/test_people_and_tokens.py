@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 from staycalm.cli import exits
 from tests.cli.shop import Shop
@@ -42,6 +43,15 @@ def test_a_long_life_is_refused_to_a_token_that_writes(shop: Shop) -> None:
     wrong = shop.server.sc("token", "create", "--name", "ci", "--expires", "soon")
     assert wrong.code == exits.USAGE and "Write it like 12h, 30d or 1y" in wrong.err
     assert shop.server.sc("token", "revoke", "nothing-like-it").code == exits.NOT_FOUND
+
+
+def test_init_declares_nobody_again_whose_account_was_made_on_the_web(shop: Shop, tmp_path: Path) -> None:
+    sc, file = shop.server.sc, tmp_path / "first.yaml"
+    assert sc("people", "invite", "grace", "--name=Grace", "--email=g@x.example", "--role=admin").code == 0
+    assert sc("init", "--file", str(file)).code == 0
+    assert "members: [grace]" in file.read_text(encoding="utf-8")
+    assert sc("plan", str(file)).code == 0
+    assert sc("people", "deactivate", "grace", "--yes").code == 0
 
 
 def test_people_come_change_and_go(shop: Shop) -> None:

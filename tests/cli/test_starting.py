@@ -101,6 +101,8 @@ def test_every_command_has_help_with_an_example_and_exit_codes(path: tuple[str, 
         (("ops", "deply"), "`sc ops deploy`"),
         (("deploy",), "`sc ops deploy`"),
         (("ops", "logs"), "`sc logs`"),
+        (("oncall", "tke"), "`sc oncall take`"),
+        (("swap",), "`sc oncall swap`"),
         (("ops", "deployments", "--limmit=3"), "Did you mean `--limit`?"),
         (("ops", "incident-report", "--id=INC-1", "--format=pfd"), "Did you mean `pdf`?"),
     ],
@@ -110,6 +112,13 @@ def test_a_slip_is_told_what_was_meant(tmp_path: Path, arguments: tuple[str, ...
     assert said.code == exits.USAGE
     assert hint in said.err
     assert len(said.err.splitlines()) <= 2
+
+
+@pytest.mark.parametrize("arguments", [(), ("ops",), ("contact",)])
+def test_a_group_alone_shows_what_there_is_as_it_is_laid_out(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    said = offline(tmp_path, *arguments)
+    assert said.code == exits.USAGE
+    assert said.err == offline(tmp_path, *arguments, "--help").out
 
 
 def test_exit_codes_are_a_page_of_the_manual(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ SERVER = click.option(
 )
 TOKEN = click.option("--token", metavar="TOKEN", help="Token to use (else SC_TOKEN).")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
-NOT_FOUND = 404
+NAMES_NOTHING = (404, 422)
 COMMON = (exits.OK, exits.USAGE)
 REMOTE = (exits.REFUSED, exits.UNREACHABLE, exits.NOT_FOUND, exits.NOT_ALLOWED, exits.CONFLICT)
 
@@ -88,7 +88,7 @@ def command(
             try:
                 return function(api, as_json, **rest)
             except ApiError as error:
-                if error.status == NOT_FOUND:
+                if error.status in NAMES_NOTHING:
                     from staycalm.cli.names import add_known
 
                     add_known(api, error, rest.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,13 @@ from staycalm.cli import exits, output
 from staycalm.cli.command import command, local
 from staycalm.cli.errors import fail
 from staycalm.cli.measure import harmless
-from staycalm.client.api import Api, ApiError
+from staycalm.client.api import Api, ApiError, Unreachable
+from staycalm.client.connection import NoServer, find_connection
 
 DEFAULT_FILE = "staycalm.yaml"
+DEFAULT_HANDLE = "ada"
+# It only saves the stranger from declaring an account twice: no server, no wait.
+PATIENCE_S = 2.0
 FILE = click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_FILE)
 SIGNS = {"add": ("+", "green"), "change": ("~", "yellow"), "remove": ("-", "red")}
 
@@ -23,14 +28,7 @@ organisation:
   name: My organisation
   escalation_policy: everybody
 
-people:
-  {handle}:
-    name: {handle}
-    email: {handle}@example.org
-    roles: [admin]
-    contact_methods:
-      - email: {handle}@example.org
-
+{people}
 teams:
   platform:
     members: [{handle}]
@@ -62,21 +60,47 @@ escalation_policies:
       - {{page: primary of platform, wait: 5m}}
       - {{page: team platform, wait: 10m}}
 """
+PERSON = """\
+people:
+  {handle}:
+    name: {handle}
+    email: {handle}@example.org
+    roles: [admin]
+    contact_methods:
+      - email: {handle}@example.org
+"""
+MADE_ON_THE_WEB = """\
+people: {{}}  # the account of {handle} was made on the web, and is changed there
+"""
 
 
 @local(example="sc init --service shop && sc plan && sc apply")
 @click.option("--file", type=click.Path(path_type=Path), default=DEFAULT_FILE, show_default=True)
 @click.option("--service", default="shop", show_default=True, help="Name of your first service.")
-@click.option("--handle", default="ada", show_default=True, help="Your handle.")
-def init(file: Path, service: str, handle: str) -> int:
+@click.option("--handle", help="Your handle (else that of the first admin, or ada).")
+def init(file: Path, service: str, handle: str | None) -> int:
     """Write a first staycalm.yaml to start from; never overwrites one."""
     if file.exists():
         return fail(
             f"{file} is already there; nothing was changed", "Name another with --file.", code=exits.CONFLICT
         )
-    file.write_text(TEMPLATE.format(service=service, handle=handle), encoding="utf-8")
+    admins = _admins_of_the_web()
+    whose = handle or next(iter(admins), DEFAULT_HANDLE)
+    people = (MADE_ON_THE_WEB if whose in admins else PERSON).format(handle=whose)
+    file.write_text(TEMPLATE.format(service=service, handle=whose, people=people), encoding="utf-8")
     click.echo(f"Wrote {file}. Edit it, then: sc plan, sc apply.")
     return exits.OK
+
+
+def _admins_of_the_web() -> list[str]:
+    """Return the handles of admins that a file may not declare, because the web manages them; none offline."""
+    given = click.get_current_context().find_root().params
+    try:
+        found = find_connection(given.get("server"), given.get("token"), os.environ)
+        people = Api(found, timeout_s=PATIENCE_S).get("/api/v1/people")["items"]
+    except (NoServer, Unreachable, ApiError, OSError):
+        return []
+    return [each["handle"] for each in people if each["managed_by"] == "web" and "admin" in each["standing_roles"]]
 
 
 def _read(file: Path) -> dict[str, str]:

@@ -60,6 +60,10 @@ def explain(error: Exception) -> int:
 
 
 def _explain_usage(error: click.ClickException) -> int:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        # Who types a group alone asks what there is: its help, as it is laid out, and no refusal.
+        output.complain(error.format_message())
+        return exits.USAGE
     ctx = getattr(error, "ctx", None)
     hint = f"`{ctx.command_path} --help` shows how." if ctx is not None else ""
     message = error.format_message()
@@ -97,10 +101,16 @@ def _nearest(problem: dict[str, Any]) -> str:
 
 
 def nearest(asked: str, known: Sequence[str]) -> str:
-    """Return what was probably meant, empty when nothing is near. Ids with a number must be very near."""
+    """Return what was probably meant, empty when nothing is near. Ids with a number must be very near.
+
+    A number alone means the id that ends with it.
+    """
     from difflib import get_close_matches
 
     by_lower = {each.lower(): each for each in known}
     cutoff = SAME_ID if any(each.isdigit() for each in asked) else SAME_WORD
-    near = get_close_matches(asked.lower(), by_lower, n=1, cutoff=cutoff)
+    if asked.isdigit():
+        near = [each for each in by_lower if each.endswith(f"-{asked}")]
+    else:
+        near = get_close_matches(asked.lower(), by_lower, n=1, cutoff=cutoff)
     return by_lower[near[0]] if near else ""

@@ -75,6 +75,12 @@ CONTACTS = {
     "remove": "staycalm.cli.own:remove_contact",
 }
 SESSIONS = {"list": "staycalm.cli.own:list_sessions", "end": "staycalm.cli.own:end_session"}
+ONCALL = {
+    "override": "staycalm.cli.standing:override",
+    "take": "staycalm.cli.standing:take",
+    "swap": "staycalm.cli.standing:swap",
+    "link": "staycalm.cli.oncall_link:link",
+}
 PEOPLE = {
     "list": "staycalm.cli.people:list_people",
     "show": "staycalm.cli.people:show",
@@ -84,7 +90,15 @@ PEOPLE = {
     "reactivate": "staycalm.cli.people:reactivate",
     "link": "staycalm.cli.people:link",
 }
-GROUPS = {"sc ops": OPS, "sc people": PEOPLE, "sc token": TOKENS, "sc": TOP}
+GROUPS = {
+    "sc ops": OPS,
+    "sc oncall": ONCALL,
+    "sc people": PEOPLE,
+    "sc token": TOKENS,
+    "sc contact": CONTACTS,
+    "sc session": SESSIONS,
+    "sc": TOP,
+}
 
 
 class Commands(click.Group):

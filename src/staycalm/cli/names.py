@@ -32,6 +32,7 @@ LISTS = {
 PAGED = ("deployments", "incidents", "alerts")
 KIND_OF_CODE = {
     "no-such-deployment": "deployments",
+    "bad-deployment": "deployments",
     "no-incident": "incidents",
     "no-alert": "alerts",
     "no-alert-group": "alerts",

@@ -10,17 +10,11 @@ import click
 
 from staycalm.cli import output
 from staycalm.cli.command import Command, command
-from staycalm.cli.main import Commands
+from staycalm.cli.main import ONCALL, Commands
 from staycalm.client.api import Api, segment
 
 BASE = "/api/v1/oncall"
 NO_SCHEDULE = "There are no schedules. Declare one in staycalm.yaml under schedules:."
-PARTS = {
-    "override": "staycalm.cli.standing:override",
-    "take": "staycalm.cli.standing:take",
-    "swap": "staycalm.cli.standing:swap",
-    "link": "staycalm.cli.oncall_link:link",
-}
 
 
 @command(name="oncall", example="sc oncall --weeks 4")
@@ -126,6 +120,6 @@ def _alone(**given: Any) -> Any:
 
 assert isinstance(show, Command)
 oncall = Commands(
-    PARTS, name="oncall", params=show.params, callback=_alone, invoke_without_command=True,
+    ONCALL, name="oncall", params=show.params, callback=_alone, invoke_without_command=True,
     help=f"{show.help}\n\n\b\nExample:\n  {show.example}\n  sc oncall override add bob --for 4h --reason=dentist",
 )  # fmt: skip
