@@ -60,11 +60,11 @@
     const heads = all("h1").filter(seen);
     if (heads.length !== 1) say(`${heads.length} h1`);
     else if (!heads[0].textContent.trim()) say("empty h1");
-    if (all("main").length !== 1) say(`${all("main").length} main`);
     const ids = all("[id]").map((el) => el.id);
     const twice = ids.filter((id, n) => ids.indexOf(id) !== n);
     if (twice.length) say(`ids given twice: ${[...new Set(twice)]}`);
     if (!isFramed) return;
+    if (all("main").length !== 1) say(`${all("main").length} main`);
     if (all("header").filter((el) => !el.closest("main")).length !== 1) say("no banner");
     for (const nav of all("nav")) if (!nav.getAttribute("aria-label") && !nav.getAttribute("aria-labelledby")) say("nav without a name", nav);
   };
