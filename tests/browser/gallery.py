@@ -22,6 +22,8 @@ from playwright.sync_api import Browser, sync_playwright
 from staycalm.app.assembly import routers
 from staycalm.core.actor import Actor
 from staycalm.domains.accounts import service as accounts
+from staycalm.domains.incidents.postmortem import actions as action_items
+from staycalm.domains.incidents.postmortem import service as post_mortem
 from staycalm.domains.monitoring.sampling.model import minutes
 from staycalm.domains.oncall.notifications.service import make_link
 from staycalm.domains.oncall.public import find_open_escalation
@@ -44,6 +46,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "/digest/stop/{token}": ("/digest/stop/{digest}",),
     "/deployments/{name}": ("/deployments/{running}", "/deployments/{rolled_back}"),
     "/incidents/{name}": ("/incidents/INC-1",),
+    "/incidents/{name}/post-mortem": ("/incidents/INC-1/post-mortem",),
+    "/incidents/actions/{name}": ("/incidents/actions/{action}",),
     "/alerts/{group}": ("/alerts/ALG-1",),
     "/people/{handle}": ("/people/bob",),
     "/services/{name}": ("/services/shop",),
@@ -118,7 +122,20 @@ def _make(tx: Tx) -> dict[str, str]:
         tx, rosa, handle="dana", name="Dana Diaz", email="dana@example.com", time_zone="UTC", roles=("developer",),
         valid_s=86400.0,
     )  # fmt: skip
+    post_mortem.write(
+        tx, Actor("person", "bob", "Bob Marsh"), "INC-1", based_on={},
+        texts={
+            "root-cause": "Checkout calls the **tax service** twice; the second call times out.\n\n"
+            "- `checkout.retry` was meant for card payments\n- no test has a slow tax service",
+            "users-affected": "about 1,200 of 40,000", "lucky": "It was seen at 10 % of the traffic.",
+        },
+    )  # fmt: skip
+    due_on = tx.now.date() + timedelta(days=7)
+    action = action_items.add(
+        tx, rosa, "INC-1", what="Give calls to the tax service a budget of 300 ms", owner="bob", due_on=due_on
+    )
     return {
+        "action": action.id,
         "ack": make_link(tx, purpose="acknowledge", escalation=escalation.id if escalation else "", **link),
         "digest": make_link(tx, purpose="digest", escalation="", **link),
         "invitation": str(invited.code),

@@ -28,6 +28,8 @@ from staycalm.domains.deployments.edge import DeploymentsEdge
 from staycalm.domains.incidents import api as incidents_api
 from staycalm.domains.incidents import pages as incidents_pages
 from staycalm.domains.incidents.edge import IncidentsEdge
+from staycalm.domains.incidents.postmortem import api as post_mortem_api
+from staycalm.domains.incidents.postmortem import pages as post_mortem_pages
 from staycalm.domains.monitoring import api as monitoring_api
 from staycalm.domains.oncall import api as oncall_api
 from staycalm.domains.oncall import calendar_pages as oncall_calendar_pages
@@ -61,17 +63,20 @@ def routers() -> list[APIRouter]:
         schedules_api.router,
         feeds_api.router,
         alerts_api.router,
+        # Before the routes of one incident: "actions" is no incident's name.
+        post_mortem_api.router,
         incidents_api.router,
         system.router,
         accounts_pages.page_router,
         home.page_router,
+        services_pages.page_router,
         people.page_router,
         person.page_router,
         contact_settings.page_router,
         first_run.page_router,
-        services_pages.page_router,
         deployments_pages.page_router,
         alerts_pages.page_router,
+        post_mortem_pages.page_router,
         incidents_pages.page_router,
         oncall_pages.page_router,
         digest_pages.page_router,

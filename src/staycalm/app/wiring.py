@@ -21,6 +21,7 @@ from staycalm.domains.deployments.retention import retention_rules as deployment
 from staycalm.domains.deployments.watching.counters import Meters
 from staycalm.domains.incidents import events as incidents
 from staycalm.domains.incidents import subscribers as on_incidents
+from staycalm.domains.incidents.postmortem import reconcile as post_mortem_reconcile
 from staycalm.domains.monitoring import events as monitoring
 from staycalm.domains.monitoring import reconcile as monitoring_reconcile
 from staycalm.domains.monitoring import subscribers as on_monitoring
@@ -136,6 +137,7 @@ def reconcilers(
         *oncall_reconcile.reconcilers(outside.channels, settings.oncall, url),
         alerts_reconcile.reconciler(),
         alerts_reconcile.bulk_reconciler(),
+        *post_mortem_reconcile.reconcilers(),
         *monitoring_reconcile.reconcilers(watched, settings.monitoring),
     ]
 

@@ -31,6 +31,7 @@ KINDS = {
     "revision": "revisions",
     "schedule": "schedules",
     "INC-n": "incidents",
+    "ACT-n": "actions",
     "ALG-n|INC-n|ALERT": "alerts",
 }
 

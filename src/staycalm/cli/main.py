@@ -57,10 +57,20 @@ OPS = {
     "incidents": "staycalm.cli.incidents:incidents",
     "report": "staycalm.cli.reports:report",
     "incident-report": "staycalm.cli.reports:incident_report",
+    "post-mortem": "staycalm.cli.postmortem:post_mortem",
+    "action": "staycalm.cli.actions:action",
     "mitigate": "staycalm.cli.incidents:mitigate",
     "resolve": "staycalm.cli.incidents:resolve",
     "health-check": "staycalm.cli.health:health_check",
     "verify-deployment": "staycalm.cli.health:verify_deployment",
+}
+ACTIONS = {
+    "list": "staycalm.cli.actions:list_actions",
+    "add": "staycalm.cli.actions:add",
+    "change": "staycalm.cli.actions:change",
+    "done": "staycalm.cli.actions:done",
+    "drop": "staycalm.cli.actions:drop",
+    "reopen": "staycalm.cli.actions:reopen",
 }
 TOKENS = {
     "create": "staycalm.cli.tokens:create",
@@ -92,6 +102,7 @@ PEOPLE = {
 }
 GROUPS = {
     "sc ops": OPS,
+    "sc ops action": ACTIONS,
     "sc oncall": ONCALL,
     "sc people": PEOPLE,
     "sc token": TOKENS,

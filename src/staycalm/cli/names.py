@@ -27,13 +27,15 @@ LISTS = {
     "schedules": ("/api/v1/oncall", "schedule", "primary"),
     "incidents": ("/api/v1/incidents", "id", "title"),
     "alerts": ("/api/v1/alerts", "group", "summary"),
+    "actions": ("/api/v1/incidents/actions", "id", "what"),
     "people": ("/api/v1/people", "handle", "name"),
 }
-PAGED = ("deployments", "incidents", "alerts")
+PAGED = ("deployments", "incidents", "actions", "alerts")
 KIND_OF_CODE = {
     "no-such-deployment": "deployments",
     "bad-deployment": "deployments",
     "no-incident": "incidents",
+    "no-action-item": "actions",
     "no-alert": "alerts",
     "no-alert-group": "alerts",
     "no-schedule": "schedules",

@@ -65,6 +65,9 @@ class Api:
     def put(self, path: str, body: Any = None, **query: Any) -> Any:
         return self._json("PUT", path, query, body)
 
+    def patch(self, path: str, body: Any = None, **query: Any) -> Any:
+        return self._json("PATCH", path, query, body)
+
     def head(self, path: str) -> None:
         """Return when there is such a thing; raises ApiError with status 404 when not."""
         with self._call("HEAD", path, {}) as response:

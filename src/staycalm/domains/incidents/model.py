@@ -79,7 +79,7 @@ incident_notes = sa.Table(
     sa.Index("ix_incident_notes_incident", "incident", "at"),
 )
 
-# `due_at` is when a person has to have written it; chasing it comes with action items.
+# `due_at` is when a person has to have written it; `post_mortem_reminders` tells somebody when nobody has.
 post_mortems = sa.Table(
     "post_mortems",
     metadata,

@@ -19,6 +19,7 @@ from staycalm.domains.incidents.edge import Edge
 from staycalm.domains.incidents.listing.decisions import STATES, IncidentFilter, parse_filter
 from staycalm.domains.incidents.listing.queries import list_matching
 from staycalm.domains.incidents.people.decisions import Paged, by_person
+from staycalm.domains.incidents.postmortem.queries import ActionItem, Paper, actions_of, get_paper
 from staycalm.domains.incidents.queries import Cause, Incident
 from staycalm.domains.incidents.report.facts import Facts
 from staycalm.domains.incidents.timeline.decisions import TimelineEntry, compose
@@ -55,6 +56,8 @@ class IncidentView:
     changes: tuple[Change, ...]
     paged: tuple[Paged, ...]
     escalation: Escalation | None
+    paper: Paper
+    actions: tuple[ActionItem, ...]
 
     @property
     def holders(self) -> dict[str, str]:
@@ -189,6 +192,8 @@ def _view(tx: ReadTx, name: str) -> IncidentView:
         changes=changes_before(tx, incident),
         paged=by_person(deliveries, [entry for entry in entries if entry.subject == incident.id]),
         escalation=find_open_escalation(tx, incident.id),
+        paper=get_paper(tx, incident.id),
+        actions=actions_of(tx, incident.id),
     )
 
 

@@ -28,6 +28,7 @@ from staycalm.domains.incidents.events import (
 )
 from staycalm.domains.incidents.machine import INCIDENT, State
 from staycalm.domains.incidents.model import incident_notes, incident_roles, incidents, post_mortems
+from staycalm.domains.incidents.postmortem.service import remind
 from staycalm.domains.incidents.queries import Incident, causes_of, get_incident
 from staycalm.domains.incidents.timeline.words import ROLE_NAMES
 from staycalm.domains.oncall import public as oncall
@@ -210,6 +211,7 @@ def _draft_post_mortem(tx: Tx, incident: Incident, within_s: float) -> None:
     due_at = post_mortem_due_at(tx.now, within_s=within_s)
     values = {"incident": incident.id, "kind": kind, "drafted_at": tx.now, "due_at": due_at}
     tx.upsert(post_mortems, values, on=["incident"])
+    remind(tx, incident.id, due_at)
     tx.emit(SYSTEM, PostMortemDrafted(**about(incident), kind=kind, due_at=due_at.isoformat()))
 
 

@@ -1,7 +1,8 @@
 """The post-incident summary for customers (SOP §5.2). Pure.
 
-It is made of StayCalm's own sentences and measured figures alone: no text that a person or another system wrote
-gets in, so no name of a person, a host, a policy or a deployment can. The service goes by its title.
+It is made of StayCalm's own sentences and measured figures, and of the one text that a person wrote for customers:
+no other text of a person or another system gets in, so no name of a person, a host, a policy or a deployment can.
+The service goes by its title.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from staycalm.domains.incidents.report.chart import Chart, Mark, Series
-from staycalm.domains.incidents.report.document import Document, Section, bullets, paragraph, pictures
+from staycalm.domains.incidents.report.document import Document, Section, bullets, paragraph, pictures, words
 from staycalm.domains.incidents.report.facts import Facts
 from staycalm.domains.incidents.report.figures import said
 from staycalm.domains.incidents.report.surroundings import NOTHING, Surroundings, charts
@@ -25,7 +26,9 @@ def post_incident_summary(facts: Facts, around: Surroundings = NOTHING) -> Docum
     return Document(
         f"Post-Incident Summary: {title}",
         (
-            Section("Summary", (paragraph(_summary(facts, around)),)),
+            Section(
+                "Summary", (paragraph(_summary(facts, around)), *words(facts.written.text("customer-summary")))
+            ),
             Section(
                 "Impact",
                 (bullets(_impact(facts)), *pictures("What we measured", _charts(facts, around))),

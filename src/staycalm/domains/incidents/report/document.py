@@ -1,20 +1,21 @@
 """A report as headings and plain text, and its forms as Markdown and data. Pure.
 
 Texts in a document are plain: each form escapes them its own way, so that nothing that a person or another
-system wrote becomes markup.
+system wrote becomes markup. Only what a person wrote for the post-mortem has the few marks of `markup`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from staycalm.domains.incidents.report import markup
 from staycalm.domains.incidents.report.chart import Chart, alternative, to_svg, written
 from staycalm.ports.reports import Cover
 
-BlockKind = Literal["paragraph", "bullets", "checks", "prompt", "heading", "table", "charts"]
+BlockKind = Literal["paragraph", "bullets", "checks", "prompt", "heading", "table", "charts", "words"]
 MOST_ROWS = 16
 # The only proportional font that the PDF printer always has.
 PRINTED_FONT = "Libertinus Serif"
@@ -24,7 +25,8 @@ PRINTED_FONT = "Libertinus Serif"
 class Block:
     """A paragraph has one text. A prompt is what a person has yet to write; it stands in [brackets].
 
-    A table's first row is its head. `charts` share one time axis: they are pictures, or one table where there
+    `words` are one text of a person, with the marks of `markup`. Of checks, those in `ticked` are done. A
+    table's first row is its head. `charts` share one time axis: they are pictures, or one table where there
     are none.
     """
 
@@ -32,6 +34,7 @@ class Block:
     texts: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     charts: tuple[Chart, ...] = ()
+    ticked: frozenset[int] = frozenset()
 
     @property
     def is_empty(self) -> bool:
@@ -65,9 +68,14 @@ def bullets(texts: Sequence[str]) -> Block:
     return Block("bullets", tuple(texts))
 
 
-def checks(texts: Sequence[str]) -> Block:
-    """Return a list of boxes to tick."""
-    return Block("checks", tuple(texts))
+def checks(texts: Sequence[str], ticked: Iterable[int] = ()) -> Block:
+    """Return a list of boxes to tick; those at the places in `ticked` are."""
+    return Block("checks", tuple(texts), ticked=frozenset(ticked))
+
+
+def words(text: str) -> tuple[Block, ...]:
+    """Return what a person wrote; nothing where nobody wrote anything."""
+    return (Block("words", (text,)),) if text.strip() else ()
 
 
 def prompt(text: str) -> Block:
@@ -86,7 +94,14 @@ _BLOCK_START = re.compile(r"(?:#{1,6}|[-+=>]|\d{1,9}[.)])(?=\s|\Z)|-{3,}|={3,}")
 
 def escape(text: str) -> str:
     """Return the text as Markdown that reads as exactly this text; underscores inside words stay bare."""
-    escaped = _MARKS.sub(lambda match: "\\" + match[0], " ".join(text.split()))
+    return _escape_start(_escape_marks(" ".join(text.split())))
+
+
+def _escape_marks(text: str) -> str:
+    return _MARKS.sub(lambda match: "\\" + match[0], text)
+
+
+def _escape_start(escaped: str) -> str:
     start = _BLOCK_START.match(escaped)
     if start is None:
         return escaped
@@ -137,6 +152,10 @@ def _markdown(block: Block, is_printed: bool) -> str:
         return "\n\n".join(form.format(escape(text)) for text in block.texts)
     if block.kind == "heading":
         return "\n\n".join(f"### {escape(text)}" for text in block.texts)
+    if block.kind == "words":
+        return "\n\n".join(markup.to_markdown(text, _escape_marks, _escape_start) for text in block.texts)
+    if block.ticked:
+        return "\n".join(f"- [{'x' if n in block.ticked else ' '}] {escape(t)}" for n, t in enumerate(block.texts))
     lead = {"paragraph": "", "bullets": "- ", "checks": "- [ ] "}[block.kind]
     return ("\n\n" if block.kind == "paragraph" else "\n").join(lead + escape(text) for text in block.texts)
 
@@ -186,6 +205,8 @@ def to_data(document: Document) -> dict[str, Any]:
 
 def _block_data(block: Block) -> dict[str, Any]:
     data: dict[str, Any] = {"kind": block.kind, "texts": list(block.texts)}
+    if block.ticked:
+        data["ticked"] = sorted(block.ticked)
     if block.rows:
         data["rows"] = [list(row) for row in block.rows]
     if block.charts:

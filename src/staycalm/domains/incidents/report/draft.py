@@ -14,10 +14,9 @@ from staycalm.domains.incidents.report.document import (
     Document,
     Section,
     bullets,
-    checks,
     paragraph,
     pictures,
-    prompt,
+    words,
 )
 from staycalm.domains.incidents.report.facts import Facts
 from staycalm.domains.incidents.report.figures import (
@@ -28,12 +27,15 @@ from staycalm.domains.incidents.report.figures import (
     said,
 )
 from staycalm.domains.incidents.report.surroundings import NOTHING, Surroundings, charts, rollout_charts
+from staycalm.domains.incidents.report.told import amendments, asked, measures, standing, titled
 from staycalm.domains.incidents.timeline.decisions import lines
 from staycalm.domains.incidents.timeline.words import ROLE_NAMES, people
 from staycalm.ports.reports import Cover
 
 UNKNOWN = "unknown"
 EVIDENCE_LIMIT = 8
+NOTE_OF_DRAFT = "Filled from the event log; times are UTC. What stands in [brackets] is for a person to write."
+NOTE_OF_PUBLISHED = "Figures and times are from the event log; times are UTC."
 
 
 def post_mortem(facts: Facts, around: Surroundings = NOTHING) -> Document:
@@ -42,7 +44,7 @@ def post_mortem(facts: Facts, around: Surroundings = NOTHING) -> Document:
     return Document(
         f"Incident Post-Mortem: {facts.about.title}",
         (
-            Section("Summary", (paragraph(summary(facts)),)),
+            Section("Summary", words(facts.written.text("summary")) or (paragraph(summary(facts)),)),
             Section("Timeline", (bullets(lines(facts.timeline)),)),
             Section(
                 "Root Cause",
@@ -60,10 +62,24 @@ def post_mortem(facts: Facts, around: Surroundings = NOTHING) -> Document:
                     *pictures("Signals around the incident", charts(facts, around)),
                 ),
             ),
-            Section("What Went Well", _list(went_well(facts), "What else went well")),
-            Section("What Went Wrong", _list(went_wrong(facts), "What else went wrong, in systems and processes")),
-            Section("Action Items", (checks(action_items(facts)),)),
-            Section("Lessons Learned", (prompt("Key takeaways"),)),
+            Section(
+                "What Went Well",
+                (
+                    *_list(went_well(facts), facts.written.text("went-well"), "What else went well"),
+                    *titled("Where we got lucky", facts.written.text("lucky")),
+                ),
+            ),
+            Section(
+                "What Went Wrong",
+                _list(
+                    went_wrong(facts),
+                    facts.written.text("went-wrong"),
+                    "What else went wrong, in systems and processes",
+                ),
+            ),
+            Section("Action Items", measures(facts)),
+            Section("Lessons Learned", asked(facts.written.text("lessons"), "Key takeaways")),
+            *amendments(facts),
         ),
         cover("Incident Post-Mortem", facts, around),
     )
@@ -76,9 +92,14 @@ def root_cause_analysis(facts: Facts, around: Surroundings = NOTHING) -> Documen
         (
             Section("Cause", root_cause(facts, around)),
             Section(
-                "Why It Was Not Caught Earlier", (*_passed_before(facts), prompt("Which check let it through"))
+                "Why It Was Not Caught Earlier",
+                (
+                    *_passed_before(facts),
+                    *asked(facts.written.text("not-caught"), "Which check let it through"),
+                ),
             ),
-            Section("Action", (checks(action_items(facts)),)),
+            Section("Action", measures(facts)),
+            *amendments(facts),
         ),
         cover("Root-Cause Analysis", facts, around),
     )
@@ -98,8 +119,7 @@ def cover(kind: str, facts: Facts, around: Surroundings) -> Cover:
         ("Ended", _moment(about.resolved_at) if about.resolved_at is not None and not about.is_open else ""),
         *((ROLE_NAMES.get(role, role), held[role]) for role in ROLE_NAMES if role in held),
     ]
-    if facts.post_mortem is not None:
-        told.append(("Due", _moment(facts.post_mortem.due_at)))
+    told.extend(standing(facts))
     return Cover(
         kind=kind,
         title=about.title,
@@ -111,7 +131,7 @@ def cover(kind: str, facts: Facts, around: Surroundings) -> Cover:
             ("Acknowledged after", said(figures.acknowledge_s), f"target {said(ACKNOWLEDGE_TARGET_S)}"),
             ("Recovered after", said(figures.recover_s), f"target {said(RECOVER_TARGET_S)} for P0"),
         ),
-        note="Filled from the event log; times are UTC. What stands in [brackets] is for a person to write.",
+        note=NOTE_OF_PUBLISHED if facts.written.state == "published" else NOTE_OF_DRAFT,
     )
 
 
@@ -190,16 +210,18 @@ def root_cause(facts: Facts, around: Surroundings = NOTHING) -> tuple[Block, ...
         known.extend(
             f"Contributing, {each.at:%H:%M} by {each.kind}: {each.summary}" for each in around.contributions
         )
-    return (*((bullets(known),) if known else ()), prompt("What actually caused the issue"))
+    words_of_people = asked(facts.written.text("root-cause"), "What actually caused the issue")
+    evidence = (bullets(known),) if known else ()
+    return (*words_of_people, *evidence) if facts.written.text("root-cause") else (*evidence, *words_of_people)
 
 
 def impact(facts: Facts) -> tuple[str, ...]:
     """Return the SOP's four figures in its order."""
     return (
         f"Duration: {_duration(facts)}",
-        f"Users affected: {UNKNOWN}",
+        f"Users affected: {facts.written.text('users-affected') or UNKNOWN}",
         f"Requests failed: {_count(facts.figures.failed_requests)}",
-        f"Revenue impact: {UNKNOWN}",
+        f"Revenue impact: {facts.written.text('revenue-impact') or UNKNOWN}",
     )
 
 
@@ -293,24 +315,6 @@ def _paging_trouble(facts: Facts) -> list[str]:
     return found
 
 
-def action_items(facts: Facts) -> list[str]:
-    """Return the measures that follow from the facts, each with room for an owner and a date (SOP §5.3)."""
-    found: list[str] = []
-    if facts.rollback is not None:
-        what = facts.rollback.release or "the release that was rolled back"
-        found.append(f"Find and mend the fault in {what} before it is deployed again")
-        found.append("Add a test or check that catches this before users meet it")
-    else:
-        found.append("Preventive measure: remove the cause")
-        found.append("Preventive measure: notice it earlier")
-    if facts.was_nobody_paged or facts.skipped_steps:
-        found.append("Close the hole in the on-call schedule or escalation policy")
-    if facts.failed_deliveries:
-        found.append("Find out why messages could not be delivered")
-    found.append("Documentation update")
-    return [f"{each} (Owner: to be named, Due: to be set)" for each in found]
-
-
 def _passed_before(facts: Facts) -> tuple[Block, ...]:
     passed = [
         entry.text
@@ -321,5 +325,5 @@ def _passed_before(facts: Facts) -> tuple[Block, ...]:
     return (bullets([f"{text} before users met it." for text in passed]),) if passed else ()
 
 
-def _list(found: list[str], more: str) -> tuple[Block, ...]:
-    return (*((bullets(found),) if found else ()), prompt(more))
+def _list(found: list[str], told: str, more: str) -> tuple[Block, ...]:
+    return (*((bullets(found),) if found else ()), *asked(told, more))

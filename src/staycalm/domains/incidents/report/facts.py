@@ -18,6 +18,7 @@ from staycalm.domains.incidents.report.figures import (
     find_rollback,
     measure,
 )
+from staycalm.domains.incidents.report.written import NOTHING_WRITTEN, Written
 from staycalm.domains.incidents.timeline.decisions import TimelineEntry, compose
 
 
@@ -79,6 +80,7 @@ class Facts:
     failed_deliveries: int = 0
     was_nobody_paged: bool = False
     how_mitigated: str | None = None
+    written: Written = NOTHING_WRITTEN
 
 
 def gather(

@@ -8,6 +8,7 @@ import re
 from html import escape
 from pathlib import Path
 
+from staycalm.domains.incidents.report import markup
 from staycalm.domains.incidents.report.chart import to_svg
 from staycalm.domains.incidents.report.document import Block, Document
 from staycalm.ports.reports import Cover
@@ -56,6 +57,8 @@ def _block(block: Block) -> str:
         return "\n".join(f"<figure>{to_svg(chart)}</figure>" for chart in block.charts)
     if block.kind == "table":
         return _table(block.rows)
+    if block.kind == "words":
+        return "\n".join(f'<div class="words">{markup.to_html(text)}</div>' for text in block.texts)
     texts = [escape(text) for text in block.texts]
     if block.kind == "paragraph":
         return "\n".join(f"<p>{text}</p>" for text in texts)
@@ -64,13 +67,18 @@ def _block(block: Block) -> str:
     if block.kind == "prompt":
         return "\n".join(f'<p class="prompt">[{text}]</p>' for text in texts)
     if block.kind == "checks":
-        rows = "\n".join(f'<li><input type="checkbox" disabled aria-label="done"> {text}</li>' for text in texts)
+        rows = "\n".join(_check(text, n in block.ticked) for n, text in enumerate(texts))
         return f'<ul class="checks">\n{rows}\n</ul>'
     timed = [_TIMED.fullmatch(text) for text in texts]
     if texts and all(timed):
         rows = "\n".join(f"<li><time>{m[1]}</time> {m[2]}</li>" for m in timed if m is not None)
         return f'<ul class="times">\n{rows}\n</ul>'
     return "<ul>\n" + "\n".join(f"<li>{text}</li>" for text in texts) + "\n</ul>"
+
+
+def _check(text: str, is_ticked: bool) -> str:
+    ticked = " checked" if is_ticked else ""
+    return f'<li><input type="checkbox" disabled{ticked} aria-label="done"> {text}</li>'
 
 
 def _table(rows: tuple[tuple[str, ...], ...]) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from staycalm.domains.catalog.public import find_service, get_organisation
 from staycalm.domains.deployments.public import thinned_history
 from staycalm.domains.incidents import queries
+from staycalm.domains.incidents.postmortem.queries import read_written
 from staycalm.domains.incidents.report.facts import Facts
 from staycalm.domains.incidents.report.surroundings import (
     MOST_CONTRIBUTING,
@@ -19,7 +22,8 @@ from staycalm.kit.database import ReadTx, log
 
 def read_report(tx: ReadTx, name: str) -> tuple[Facts, Surroundings]:
     """Return what is known of the incident and what was measured around it; raises NotFound."""
-    facts = queries.facts(tx, name)
+    known = queries.facts(tx, name)
+    facts = replace(known, written=read_written(tx, known.about.id))
     return facts, _around(tx, facts)
 
 

@@ -159,4 +159,10 @@ _SENTENCES: dict[str, Sentence | None] = {
     "incidents.reopened": _field("Incident reopened", "reason"),
     "incidents.closed": lambda _: "Incident closed",
     "incidents.post_mortem_drafted": None,
+    # Writing it is no part of what happened; that it was published is.
+    "incidents.post_mortem_written": None,
+    "incidents.post_mortem_moved": None,
+    "incidents.post_mortem_amended": None,
+    "incidents.post_mortem_overdue": lambda _: "Post-mortem overdue",
+    "incidents.post_mortem_published": lambda _: "Post-mortem published",
 }
