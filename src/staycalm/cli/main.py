@@ -160,7 +160,7 @@ def sc(server: str | None, token: str | None) -> None:
     """StayCalm: ship, notice, roll back, page, and run the incident.
 
     \b
-    sc demo                         see the whole loop in three minutes
+    sc demo                         see the whole loop in two minutes
     sc up                           run the server
     sc ops deploy shop ./build --env=production
     sc help exit-codes              what scripts can rely on

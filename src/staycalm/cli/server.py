@@ -44,7 +44,7 @@ def up(data: Path | None, settings: Path | None, log_format: str) -> None:
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def demo(arguments: tuple[str, ...]) -> None:
-    """Show the whole loop with real parts in about three minutes."""
+    """Show the whole loop with real parts in about two minutes."""
     become("staycalm.demo", *arguments)
 
 
