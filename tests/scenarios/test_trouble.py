@@ -18,7 +18,7 @@ def dies_at_every(world: World, nth: int, moment: Moment) -> None:
     world.database.dies_at = {start + nth * n: moment for n in range(1, 4000 // nth)}
 
 
-@pytest.mark.parametrize(("nth", "moment"), [(3, "before"), (7, "after")])
+@pytest.mark.parametrize(("nth", "moment"), [pytest.param(3, "before", marks=pytest.mark.soak), (7, "after")])
 def test_a_good_release_arrives_however_often_the_server_dies(make_world: Make, nth: int, moment: Moment) -> None:
     world = make_world().running_shop(SHOP_FILE)
     dies_at_every(world, nth, moment)
@@ -29,7 +29,7 @@ def test_a_good_release_arrives_however_often_the_server_dies(make_world: Make, 
     assert world.names(d.id).count("completed") == 1
 
 
-@pytest.mark.parametrize(("nth", "moment"), [(3, "after"), (5, "before")])
+@pytest.mark.parametrize(("nth", "moment"), [pytest.param(3, "after", marks=pytest.mark.soak), (5, "before")])
 def test_a_bad_release_goes_however_often_the_server_dies(make_world: Make, nth: int, moment: Moment) -> None:
     world = make_world().running_shop(SHOP_FILE)
     dies_at_every(world, nth, moment)
