@@ -1,15 +1,16 @@
 """How many alerts per second are taken in over HTTP and answered after the commit, beside Alertmanager.
 
-`python benchmarks/intake.py [--seconds 8] [--connections 16] [--runs 3] [--postgres URL] [--json FILE]`
+`python benchmarks --only intake`
 
 In the same run both get the same alerts (10,000 different ones in turn) over the same number of connections, from
 a client process of its own with bodies made beforehand. StayCalm answers after fsync; Alertmanager keeps alerts in
-memory and writes none to disk. How often this disk keeps a single write per second is printed with the table.
+memory and writes none to disk. All are
+known after the first second or two; from then on half of what is sent changes one. How often this disk keeps a
+single write per second is a figure, too.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import multiprocessing
@@ -21,16 +22,19 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-from report import Figure, keep, show
+from postgres import empty_database
+from report import Figure, Options
 from running import server
 
 DIFFERENT = 10_000
+CONNECTIONS = 16
 GOALS = {100: 10_000.0, 1: 2_000.0}
 
 
@@ -77,8 +81,8 @@ def send(url: str, headers: dict[str, str], bodies: list[bytes], how: dict[str, 
 async def rate(url: str, headers: dict[str, str], make: Callable[[int, int], Any], how: dict[str, Any]) -> float:
     """Return alerts per second."""
     size = how["size"]
-    # Two rounds that differ in a label: half of what is sent changes something, as when values move.
-    alerts = [make(number, turn) for turn in (0, 1) for number in range(DIFFERENT)]
+    # In every round a label of half the alerts is another than before, as when values move.
+    alerts = [make(number, (turn + number % 2) // 2 % 2) for turn in range(4) for number in range(DIFFERENT)]
     bodies = [json.dumps(alerts[at : at + size]).encode() for at in range(0, len(alerts), size)]
     here, there = multiprocessing.Pipe()
     sender = multiprocessing.get_context("spawn").Process(target=send, args=(url, headers, bodies, how, there))
@@ -152,31 +156,24 @@ def figure(raw: dict[str, Any], engine: str, size: int, goal: float) -> Figure:
     return Figure(what, ours, "/s", goal, is_rate=True, peer=peer, peer_name="Alertmanager")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=8.0)
-    parser.add_argument("--connections", type=int, default=16)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--postgres", help="URL of an empty database to measure besides SQLite")
-    parser.add_argument("--json", type=Path)
-    wanted = parser.parse_args()
-    engines = {"SQLite": {}} | ({"PostgreSQL": {"SC_DATABASE_URL": wanted.postgres}} if wanted.postgres else {})
+def measured(options: Options) -> tuple[list[Figure], Any]:
     raw: dict[str, Any] = {"fsync_per_s": []}
-    for _ in range(wanted.runs):
+    seconds = 5.0 if options.is_quick else 10.0
+    for run in range(options.runs):
         for size in GOALS:
-            how = {"size": size, "seconds": wanted.seconds, "connections": wanted.connections}
-            with tempfile.TemporaryDirectory(prefix="sc-bench-") as name:
+            how = {"size": size, "seconds": seconds, "connections": CONNECTIONS}
+            with tempfile.TemporaryDirectory(prefix="sc-bench-") as name, ExitStack() as stack:
                 folder = Path(name)
+                engines: dict[str, dict[str, str]] = {"SQLite": {}}
+                if options.postgres:
+                    database = stack.enter_context(empty_database(options.postgres, f"intake_{run}_{size}"))
+                    engines["PostgreSQL"] = {"SC_DATABASE_URL": database}
                 raw["fsync_per_s"].append(syncs_per_second(folder))
                 raw.setdefault(f"Alertmanager {size}", []).append(asyncio.run(alertmanager(folder, how)))
                 for engine, environment in engines.items():
-                    taken = asyncio.run(staycalm(folder, how, environment))
+                    (folder / engine).mkdir()
+                    taken = asyncio.run(staycalm(folder / engine, how, environment))
                     raw.setdefault(f"{engine} {size}", []).append(taken)
-    figures = [figure(raw, engine, size, goal) for engine in engines for size, goal in GOALS.items()]
-    show(figures)
-    print(f"this disk keeps {statistics.median(raw['fsync_per_s']):,.0f} single writes per second")
-    keep(wanted.json, figures, raw)
-
-
-if __name__ == "__main__":
-    main()
+    found = [figure(raw, engine, size, goal) for engine in engines for size, goal in GOALS.items()]
+    syncs = Figure("single writes this disk keeps (fsync)", statistics.median(raw["fsync_per_s"]), "/s")
+    return [*found, syncs], raw

@@ -11,6 +11,16 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class Options:
+    """How thoroughly to measure. `postgres`: URL of a server on which databases may be made, if any."""
+
+    is_quick: bool = False
+    runs: int = 3
+    postgres: str | None = None
+    soak_minutes: float = 60.0
+
+
+@dataclass(frozen=True)
 class Figure:
     """One measured number.
 

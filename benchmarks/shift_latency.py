@@ -1,16 +1,15 @@
 """How long until the last request meets the old weights: StayCalm's router beside the bare proxy, in one run.
 
-`python benchmarks/shift_latency.py [--shifts 100] [--connections 4] [--neighbours 0]`
+`python benchmarks --only shift_latency`
 
-Clients in a process of their own ask without pause over kept connections. Every shift moves all traffic from
-one slot to the other. For each: the time from the command to the start of the last request that the old slot
-answered (0 when there was none), and, for StayCalm, the time to its confirmation. The bare proxy gets its route
-file by one rename, with nothing of ours in between: it is the floor.
+Clients in a process of their own ask over kept connections, 500 times a second or more. Every shift
+moves all traffic from one slot to the other. For each: the time from the command to the start of the last
+request that the old slot answered (0 when there was none), and, for StayCalm, the time to its confirmation. The
+bare proxy gets its route file by one rename, with nothing of ours in between: it is the floor.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
@@ -21,13 +20,28 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from report import Figure, Options, percentile
 
 from staycalm.adapters.envoy import EnvoyRouter, EnvoySettings, find_binary
 from staycalm.core.placement import Placement
 from staycalm.kit.clock import SystemClock
 from staycalm.ports.traffic import Endpoint, Listener, RouteSpec, Split
+
+
+@dataclass(frozen=True)
+class Load:
+    """Clients that pause between requests; `neighbours` are other placements behind the same listener."""
+
+    shifts: int = 100
+    rollbacks: int = 20
+    connections: int = 4
+    pause: float = 0.002
+    neighbours: int = 0
+
 
 UPSTREAM = """
 import asyncio, sys
@@ -141,13 +155,7 @@ def last_on_old(seen: list[tuple[float, str]], commands: list[tuple[float, str]]
     return late
 
 
-def row(name: str, values: list[float]) -> str:
-    ordered = sorted(values)
-    p50, p99, worst = statistics.median(ordered), ordered[int(len(ordered) * 0.99) - 1], ordered[-1]
-    return f"{name:<46} {p50:8.2f} {p99:8.2f} {worst:8.2f}"
-
-
-async def measure(port: int, options: argparse.Namespace, shift: Any) -> tuple[list[float], int, int]:
+async def measure(port: int, options: Load, shift: Any) -> tuple[list[float], int, int]:
     """Return (ms to the last request on the old weights per shift, requests, failures)."""
     with program(CLIENT, port, options.connections, options.pause) as client:
         await asyncio.sleep(0.7)
@@ -163,7 +171,7 @@ async def measure(port: int, options: argparse.Namespace, shift: Any) -> tuple[l
     return last_on_old(result["seen"], commands, until), len(result["seen"]), result["failed"]
 
 
-async def bare(root: Path, members: tuple[int, int], options: argparse.Namespace) -> list[str]:
+async def bare(root: Path, members: tuple[int, int], options: Load) -> dict[str, Any]:
     port, versions = free_port(), iter(range(2, 10**9))
     (root / "rds").mkdir(parents=True)
     (root / "rds" / "routes.json").write_bytes(bare_routes(1, 0))
@@ -183,10 +191,10 @@ async def bare(root: Path, members: tuple[int, int], options: argparse.Namespace
     finally:
         envoy.kill()
         await envoy.wait()
-    return [row(f"bare rename: last on old ({count} req, {failed} failed)", late)]
+    return {"bare rename": {"late_ms": late, "requests": count, "failed": failed}}
 
 
-async def staycalm(root: Path, members: tuple[int, int], options: argparse.Namespace) -> list[str]:
+async def staycalm(root: Path, members: tuple[int, int], options: Load) -> dict[str, Any]:
     port, generations = free_port(), iter(range(1, 10**9, 2))
     router = EnvoyRouter(root, EnvoySettings(concurrency=2), SystemClock())
     await router.start()
@@ -214,30 +222,38 @@ async def staycalm(root: Path, members: tuple[int, int], options: argparse.Names
         await weigh("b")
         took.clear()
         late, count, failed = await measure(port, options, weigh)
-        table = [
-            row(f"set_split: last on old ({count} req, {failed} failed)", late),
-            row("set_split: confirmed", took),
-        ]
+        found: dict[str, Any] = {
+            "set_split": {"late_ms": late, "requests": count, "failed": failed, "confirmed_ms": list(took)}
+        }
+        options = replace(options, shifts=2 * options.rollbacks)
         late, count, failed = await measure(port, options, weigh_and_roll_back)
-        table.append(row(f"roll_back: last on old ({count} req, {failed} failed)", late[1::2]))
-        return [*table, row("roll_back: confirmed", back)]
+        found["roll_back"] = {"late_ms": late[1::2], "requests": count, "failed": failed, "confirmed_ms": back}
+        return found
     finally:
         await router.stop()
 
 
-async def main(options: argparse.Namespace) -> None:
+async def both(load: Load) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as root, program(UPSTREAM) as upstream:
         first, second = (int(word) for word in upstream.stdout.readline().split())
-        print(f"{'milliseconds':<46} {'p50':>8} {'p99':>8} {'worst':>8}")
         for one in (bare, staycalm):
-            for line in await one(Path(root) / one.__name__, (first, second), options):
-                print(line, flush=True)
+            found |= await one(Path(root) / one.__name__, (first, second), load)
+    return found
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shifts", type=int, default=100)
-    parser.add_argument("--connections", type=int, default=4)
-    parser.add_argument("--pause", type=float, default=0.002, help="seconds between a client's requests")
-    parser.add_argument("--neighbours", type=int, default=0, help="other placements behind the same listener")
-    asyncio.run(main(parser.parse_args()))
+def measured(options: Options) -> tuple[list[Figure], Any]:
+    raw = [asyncio.run(both(Load())) for _ in range(options.runs)]
+
+    def p99(name: str, what: str = "late_ms") -> float:
+        return statistics.median(percentile(run[name][what], 0.99) for run in raw)
+
+    floor = {"peer": p99("bare rename"), "peer_name": "bare Envoy"}
+    failed = sum(run[name]["failed"] for run in raw for name in ("set_split", "roll_back"))
+    requests = sum(run[name]["requests"] for run in raw for name in ("set_split", "roll_back"))
+    return [
+        Figure("weight change -> last request on the old weights: p99", p99("set_split"), "ms", 100.0, **floor),
+        Figure("rollback -> last request on the candidate: p99", p99("roll_back"), "ms", 100.0, **floor),
+        Figure("weight change -> confirmed by the proxy: p99", p99("set_split", "confirmed_ms"), "ms"),
+        Figure(f"failed of {requests:,} requests during shifts and rollbacks", failed, "requests", 0.0),
+    ], raw

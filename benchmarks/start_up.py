@@ -1,22 +1,28 @@
-"""How long `sc` takes beside an interpreter that does nothing: `python benchmarks/start_up.py [--runs 15]`.
+"""How long `sc` takes beside an interpreter that does nothing: `python benchmarks --only start_up`.
 
-With a server running (SC_DATA or SC_SERVER) it measures the commands that ask it, too. Commands and floor take
+A server of its own runs, so that the commands that ask one are measured, too. Commands and floor take
 turns, so that a machine that gets slower meanwhile slows both; the figures are medians. `cpu` is user and
 system time of the process, which says more than `wall` on a busy machine.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
+import asyncio
 import os
 import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+from report import Figure, Options
+from running import server
+
+GOAL_MS = 150.0
 FLOOR = (sys.executable, "-c", "pass")
 COMMANDS = ("--version", "ops --help", "ops status", "ops deployments", "oncall", "whoami")
 
@@ -65,25 +71,23 @@ def measure(words: str, runs: int) -> Figures | None:
     )
 
 
-def main() -> None:
-    """Print one line per command."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=15)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+def measured(options: Options) -> tuple[list[Figure], Any]:
     os.environ.pop("CLICOLOR_FORCE", None)
-    found = [figures for words in COMMANDS if (figures := measure(words, options.runs)) is not None]
-    if options.json:
-        print(json.dumps([vars(each) for each in found], indent=2))
-        return
-    print(f"Medians of {options.runs} runs")
-    print(f"{'command':<20} {'ours':>9} {'floor':>9} {'ratio':>6}   {'cpu':>8} {'floor':>8}")
+    with tempfile.TemporaryDirectory(prefix="sc-bench-") as folder:
+        found = asyncio.run(_beside_a_server(Path(folder) / "data", 5 if options.is_quick else 15))
+    figures = []
     for each in found:
-        print(
-            f"sc {each.command:<17} {each.wall_ms:6.0f} ms {each.floor_wall_ms:6.0f} ms {each.wall_ratio:6.1f}"
-            f"   {each.cpu_ms:5.0f} ms {each.floor_cpu_ms:5.0f} ms"
-        )
+        goal = GOAL_MS if each.command == "ops status" else None
+        what = f"`sc {each.command}`"
+        figures.append(Figure(what, each.wall_ms, "ms", goal, peer=each.floor_wall_ms, peer_name="python -c pass"))
+    return figures, [vars(each) for each in found]
 
 
-if __name__ == "__main__":
-    main()
+async def _beside_a_server(directory: Path, runs: int) -> list[Figures]:
+    async with server(directory):
+        os.environ["SC_DATA"] = str(directory)
+        try:
+            each = [await asyncio.to_thread(measure, words, runs) for words in COMMANDS]
+        finally:
+            del os.environ["SC_DATA"]
+    return [figures for figures in each if figures is not None]
