@@ -43,10 +43,11 @@ def about(incident: Incident) -> dict[str, Any]:
     return {"subject": incident.id, "service": incident.service, "environment": incident.environment}
 
 
-def page(tx: Tx, actor: Actor, incident: Incident) -> tuple[str, ...]:
+def page(tx: Tx, actor: Actor, incident: Incident, *, sign: str = "") -> tuple[str, ...]:
     """Return who is being paged or told for the incident, at its present priority; empty: NOBODY PAGED.
 
-    An escalation that is open goes on, from its first page again when the priority rose.
+    An escalation that is open goes on, from its first page again when the priority rose. `sign` is what a page
+    that starts now tells: what is wrong now, where that is not what the incident was opened for.
     """
     if not pages(incident.priority):
         return ()
@@ -60,7 +61,7 @@ def page(tx: Tx, actor: Actor, incident: Incident) -> tuple[str, ...]:
             service=incident.service,
             environment=incident.environment,
             priority=incident.priority,
-            title=incident.title,
+            title=sign or incident.title,
             url_path=incident.url_path,
         )
     return escalation.people if escalation is not None else ()

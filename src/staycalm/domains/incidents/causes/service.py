@@ -172,7 +172,7 @@ def _join(tx: Tx, actor: Actor, cause: NewCause, decision: Decision, priority: P
     incident = _suffer_on(tx, incident)
     # Nobody was reached when it was declared: every further sign is another chance.
     is_unheard = incident.state == "triage" and oncall.find_open_escalation(tx, incident.id) is None
-    paged = page(tx, actor, incident) if decision.does_page or is_unheard else ()
+    paged = page(tx, actor, incident, sign=reason) if decision.does_page or is_unheard else ()
     return _declared(tx, incident, is_new=False, paged=paged)
 
 
