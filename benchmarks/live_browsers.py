@@ -8,6 +8,7 @@ nobody watching, and the figure is what watching adds. The total stands below it
 from __future__ import annotations
 
 import asyncio
+import re
 import statistics
 import tempfile
 import time
@@ -23,6 +24,8 @@ from processes import processor_s
 
 BROWSERS, PER_SECOND, OWNERS, SERVICES = 500, 50, 4, 50
 GOAL_PERCENT = 25.0
+SET_UP = re.compile(r"/set-up/[A-Za-z0-9_-]+")
+PASSWORD = "five hundred calm browsers"
 TOPICS = ("alerts:open", "incidents:open", "oncall:now", "services:all")
 FILE = "teams:\n  platform: {{}}\nservices:\n{services}\n"
 
@@ -59,16 +62,32 @@ async def happen(running: Running, seconds: float, turn: str) -> float:
     return 100 * (processor_s(pid) - before) / (time.monotonic() - begin)
 
 
+async def tokens_of(running: Running, folder: Path) -> list[str]:
+    """Return tokens of the first person: a token may hold so and so many streams, and no more."""
+    link = SET_UP.search((folder / "server.log").read_text(encoding="utf-8"))
+    assert link is not None, "the server printed no set-up link"
+    account = {"handle": "viewer", "name": "Viewer", "email": "viewer@example.com", "time_zone": "UTC"}
+    form = {**account, "password": PASSWORD}
+    async with (
+        aiohttp.ClientSession(headers={"Origin": running.url}) as http,
+        http.post(running.url + link.group(0), data=form, allow_redirects=False) as answer,
+    ):
+        assert answer.status < 400, await answer.text()
+    tokens = []
+    for n in range(OWNERS):
+        log_in = {"handle": "viewer", "password": PASSWORD, "token_name": f"browsers {n}"}
+        async with running.http.post("/api/v1/login", json=log_in) as answer:
+            assert answer.ok, await answer.text()
+            tokens.append(str((await answer.json())["token"]))
+    return tokens
+
+
 async def measure(folder: Path, seconds: float) -> dict[str, Any]:
     async with server(folder / "data") as running:
         await running.apply(
             FILE.format(services="\n".join(f"  service-{n}: {{team: platform}}" for n in range(SERVICES)))
         )
-        tokens = []
-        for n in range(OWNERS):
-            async with running.http.post("/api/v1/tokens", json={"name": f"browsers {n}"}) as answer:
-                assert answer.status == 201, await answer.text()
-                tokens.append((await answer.json())["token"])
+        tokens = await tokens_of(running, folder)
         await happen(running, 2.0, "warm")
         alone = await happen(running, seconds, "alone")
         counts = {"open": 0, "fragments": 0, "bytes": 0}
