@@ -39,7 +39,7 @@ def add(
 ) -> ActionItem:
     """The incident has the action item. Raises Invalid, NotFound."""
     incident = get_incident(tx, name)
-    number = tx.next_number("action_item")
+    number = tx.next_number("ACT")
     end = overdue_at(check_due(due_on), get_organisation(tx).time_zone)
     values: dict[str, Any] = {
         "number": number, "incident": incident.id, "what": _what(what), "kind": check_kind(kind),
