@@ -38,7 +38,7 @@ INCIDENT_OF = {
     "incidents.mitigated": "mitigated",
     "incidents.investigation_resumed": "investigating",
     "incidents.resolved": "resolved",
-    "incidents.reopened": "investigating",
+    "incidents.reopened": "triage",
     "incidents.closed": "closed",
 }
 ESCALATION_OF = {

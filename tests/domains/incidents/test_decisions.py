@@ -160,8 +160,8 @@ def test_an_incident_goes_through_the_sops_workflow() -> None:
 
 
 @pytest.mark.parametrize("state", ["resolved", "closed"])
-def test_reopening_goes_on_with_the_investigation(state: str) -> None:
-    assert move(INCIDENT, state, "reopen") == "investigating"
+def test_nobody_has_what_was_reopened(state: str) -> None:
+    assert move(INCIDENT, state, "reopen") == "triage"
 
 
 @pytest.mark.parametrize(

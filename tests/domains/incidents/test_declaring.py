@@ -197,7 +197,7 @@ def test_soon_after_the_rollback_a_resolved_incident_goes_on_and_pages(world: In
     world.respond("resolve", BOB)
     world.forward(minutes=7)
     world.raise_alert("P1")
-    assert world.incident.state == "investigating"
+    assert world.incident.state == "triage"
     paging = world.open()
     assert paging is not None and paging.title == world.told("cause_attached")[-1].body["summary"]
     assert paging.title != world.incident.title

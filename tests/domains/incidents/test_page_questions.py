@@ -94,6 +94,8 @@ def test_what_changed_just_before_is_told_nearest_first_and_a_rollout_once(world
         ("DEP-1", 30.0, True), ("placement/shop@staging", 90.0, False), ("catalog", 390.0, False),
     ]  # fmt: skip
     assert found[0].text == "Candidate of DEP-1 at 25 % of traffic"
+    again = world.read(lambda tx: changes_before(tx, get_incident(tx, "INC-1"), reopened_at=world.clock.now()))
+    assert again[0].text == "Candidate of DEP-1 at 50 % of traffic"
 
 
 def test_every_person_who_was_paged_stands_with_what_they_did(world: IncidentWorld) -> None:

@@ -88,7 +88,7 @@ def test_reopening_goes_on_with_the_same_incident_and_pages(world: IncidentWorld
     world.respond("resolve", BOB)
     world.forward(hours=1)
     incident, paged = world.respond("reopen", BOB, reason="it is back")
-    assert (incident.id, incident.state, paged) == ("INC-1", "investigating", ("alice",))
+    assert (incident.id, incident.state, paged) == ("INC-1", "triage", ("alice",))
     assert incident.resolved_at is None and incident.impact_ended_at is None
     world.raise_alert("P0", alert_id="alert-2")
     assert len(world.incidents()) == 1
@@ -100,7 +100,7 @@ def test_reopening_beside_another_open_incident_keeps_both(world: IncidentWorld)
     world.forward(hours=1)
     world.raise_alert("P0", alert_id="alert-2")
     world.respond("reopen", BOB)
-    assert [each.state for each in world.incidents()] == ["investigating", "triage"]
+    assert [each.state for each in world.incidents()] == ["triage", "triage"]
     world.raise_alert("P0", alert_id="alert-3")
     (joined,) = world.told("cause_attached")
     assert joined.subject == "INC-2"
@@ -176,7 +176,7 @@ def test_an_ended_incident_can_be_closed_and_still_be_reopened(world: IncidentWo
     world.declare(BOB, "x", "P2")
     world.respond("resolve", BOB)
     assert world.respond("close", BOB).state == "closed"
-    assert world.respond("reopen", BOB)[0].state == "investigating"
+    assert world.respond("reopen", BOB)[0].state == "triage"
 
 
 @pytest.mark.parametrize("verb", ["mitigate", "resolve", "close", "reopen"])

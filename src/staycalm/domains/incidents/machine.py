@@ -18,7 +18,8 @@ INCIDENT: Transitions = {
     # Verification failed: the SOP's "Resolved? No" leads back to the investigation.
     ("mitigated", "investigate"): "investigating",
     ("mitigated", "resolve"): "resolved",
-    ("resolved", "reopen"): "investigating",
+    # Whoever had it has it no more: until somebody takes it anew, nobody has.
+    ("resolved", "reopen"): "triage",
     ("resolved", "close"): "closed",
-    ("closed", "reopen"): "investigating",
+    ("closed", "reopen"): "triage",
 }

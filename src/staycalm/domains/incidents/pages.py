@@ -45,11 +45,12 @@ KINDS = {
 class IncidentView:
     """Everything that changes on the page of an incident. No part of it depends on who looks.
 
-    `timeline` is the newest first; `is_cut`: there are older lines.
+    `timeline` is the newest first; `is_cut`: there are older lines. `holder` acknowledged it last.
     """
 
     incident: Incident
     facts: Facts
+    holder: str | None
     timeline: tuple[TimelineEntry, ...]
     is_cut: bool
     causes: tuple[Cause, ...]
@@ -186,10 +187,15 @@ def _view(tx: ReadTx, name: str) -> IncidentView:
     return IncidentView(
         incident=incident,
         facts=queries.facts(tx, incident.id),
+        holder=next((str(e.body["by"]) for e in reversed(entries) if e.name == "incidents.acknowledged"), None),
         timeline=tuple(reversed(lines)),
         is_cut=len(entries) > LINES,
         causes=queries.causes_of(tx, incident.id),
-        changes=changes_before(tx, incident),
+        changes=changes_before(
+            tx,
+            incident,
+            reopened_at=next((e.at for e in reversed(entries) if e.name == "incidents.reopened"), None),
+        ),
         paged=by_person(deliveries, [entry for entry in entries if entry.subject == incident.id]),
         escalation=find_open_escalation(tx, incident.id),
         paper=get_paper(tx, incident.id),

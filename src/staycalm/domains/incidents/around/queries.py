@@ -38,14 +38,14 @@ class Change:
     is_here: bool
 
 
-def changes_before(tx: ReadTx, incident: Incident) -> tuple[Change, ...]:
-    """Return the last changes in the two hours before the trouble began, the nearest first.
+def changes_before(tx: ReadTx, incident: Incident, *, reopened_at: datetime | None = None) -> tuple[Change, ...]:
+    """Return the last changes in the two hours before the trouble began (or began again), the nearest first.
 
     Those of the incident's own service, and files that were applied; without a service, those of any.
     A rollout is told once, by what happened to it last.
     """
-    began = incident.impact_started_at or incident.declared_at
-    until = min(began + timedelta(seconds=1), incident.declared_at)
+    began = reopened_at or incident.impact_started_at or incident.declared_at
+    until = reopened_at or min(began + timedelta(seconds=1), incident.declared_at)
     low = tx.scalar(_first_after(began - timedelta(seconds=WINDOW_S)))
     if low is None:
         return ()
