@@ -148,13 +148,15 @@ def servers(folder: Path, **environment: str) -> Iterator[Callable[..., Server]]
 
 class Inbox:
     """A webhook receiver. `received` counts requests by their idempotency key; `marks` tells for each of them,
-    in order, whether it said that it may be a duplicate.
+    in order, whether it said that it may be a duplicate. While `gate` is closed nothing is answered; `arrived`
+    counts those that wait too.
     """
 
     def __init__(self) -> None:
         self.received: Counter[str] = Counter()
         self.bodies: dict[str, dict[str, Any]] = {}
         self.marks: dict[str, list[bool]] = {}
+        self.arrived = 0
         self.gate = threading.Event()
         self.gate.set()
         inbox = self
@@ -162,6 +164,7 @@ class Inbox:
         class Receiver(http.server.BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                inbox.arrived += 1
                 inbox.gate.wait(PATIENCE_S)
                 key = self.headers["webhook-id"]
                 inbox.received[key] += 1

@@ -1,4 +1,7 @@
-"""A server that is killed again and again in the middle of its work. `SC_KILLS` says how often, `SC_SEED` how."""
+"""A server that is killed again and again in the middle of its work.
+
+`SC_KILLS` says how often, `SC_KILLS_FOR_S` for how long at most, `SC_SEED` when.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,7 @@ from tests.processes.nursery import Nursling, nursery
 from tests.processes.servers import Inbox, Server, eventually
 
 KILLS = int(os.environ.get("SC_KILLS", "1000"))
+FOR_S = float(os.environ.get("SC_KILLS_FOR_S", "inf"))
 SEED = int(os.environ.get("SC_SEED", "1"))
 IN_THE_START = 0.25
 LONGEST_LIFE_S = 3.0
@@ -80,8 +84,10 @@ def check_promises(night: Night, last: int) -> int:
 def kill_again_and_again(night: Night) -> tuple[list[float], int]:
     """The server was killed KILLS times; returns the seconds that its starts took, and kills during a start."""
     rng, starts, early = random.Random(SEED), [2.0], 0
-    never = threading.Event()
+    never, end = threading.Event(), time.monotonic() + FOR_S
     for _ in range(KILLS):
+        if time.monotonic() > end:
+            break
         never.wait(rng.uniform(0.0, LONGEST_LIFE_S))
         night.server.kill()
         while rng.random() < IN_THE_START:

@@ -178,7 +178,8 @@ async def inspect(outside: Outside, effect: Inspect) -> Inspected:
     for name, spec in effect.running:
         target = outside.target(name)
         status = await target.status(spec)
-        if not status.exists or not status.instances:
+        # A target's own supervisor starts again what ends; one that is gone itself does not.
+        if not status.exists or not status.instances or any(i.readiness == "exited" for i in status.instances):
             await target.prepare(spec)
             await target.start(spec)
             return Inspected(f"{spec.revision} did not run", is_mended=True)
