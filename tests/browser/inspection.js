@@ -96,7 +96,7 @@
   const copied = () => {
     if (!document.documentElement.classList.contains("scripted")) return;
     for (const table of all("main table")) {
-      if (!table.tHead || table.dataset.copy === "off" || table.matches(".calendar")) continue;
+      if (!table.tHead || table.dataset.copy === "off" || table.matches(".calendar") || table.querySelector(".empty")) continue;
       const bar = (table.closest(".card.flush, .scroll") || table).nextElementSibling;
       const near = table.closest("details, section, article, main").querySelector("p.copy");
       if (!bar?.matches("p.copy") && !near) say("a table nobody can copy", table);

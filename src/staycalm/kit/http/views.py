@@ -13,6 +13,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup, escape
 
+from staycalm.core.actor import SYSTEM
 from staycalm.core.durations import format_duration
 from staycalm.kit.clock import Clock
 
@@ -24,6 +25,12 @@ _ID = re.compile(rf"\b({'|'.join(_PAGES)})-\d{{1,12}}\b")
 def linked(text: str) -> Markup:
     """Return the text, escaped, in which every id leads to its page."""
     return Markup(_ID.sub(lambda found: f'<a href="/{_PAGES[found[1]]}/{found[0]}">{found[0]}</a>', escape(text)))
+
+
+def who(author: str) -> str:
+    """Return the name of an author as people say it: `service:ci` is ci, the system is StayCalm."""
+    kind, _, id = author.partition(":")
+    return SYSTEM.name if author == str(SYSTEM) else id or kind
 
 
 def _utc(value: datetime | None) -> str:
@@ -44,7 +51,7 @@ class Views:
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
         )
-        self.environment.filters.update(utc=_utc, duration=format_duration, ago=self._ago, linked=linked)
+        self.environment.filters.update(utc=_utc, duration=format_duration, ago=self._ago, linked=linked, who=who)
 
     def _ago(self, value: datetime | None) -> str:
         if value is None:

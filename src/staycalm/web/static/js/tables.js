@@ -70,7 +70,7 @@
   calm.onDrawn((root) => {
     document.querySelectorAll("p.copy").forEach((bar) => { if (!bar.tableOf?.isConnected) bar.remove(); });
     for (const table of root.querySelectorAll("table")) {
-      if (!table.closest("main") || !table.tHead || table.dataset.copy === "off" || table.matches(".calendar")) continue;
+      if (!table.closest("main") || !table.tHead || table.dataset.copy === "off" || table.matches(".calendar") || table.querySelector(".empty")) continue;
       add(table);
     }
   });
