@@ -174,10 +174,17 @@ def test_an_incident_runs_its_course(shop: Shop) -> None:
     assert state.code == exits.UNHEALTHY
     assert name in [each["id"] for each in state.json["incidents"]]
     assert shop.server.sc("ops", "acknowledge", name).code == exits.OK
+    assert shop.server.sc("ops", "note", name, "the cache was full").out == f"{name}: noted.\n"
+    assert shop.server.sc("ops", "role", name, "commander", "sam").out == f"{name}: sam is commander.\n"
+    assert shop.server.sc("ops", "priority", name, "P1").out == f"{name} is P1.\n"
     assert shop.server.sc("ops", "mitigate", name, "--how=restarted").out == f"{name} is mitigated.\n"
     assert shop.server.sc("ops", "resolve", name, "--summary=over").out == f"{name} is resolved.\n"
     report = shop.server.sc("ops", "incident-report", f"--id={name}")
     assert report.out.startswith("# Incident Post-Mortem: Service Down")
+    assert "the cache was full" in report.out
+    assert shop.server.sc("ops", "reopen", name, "--reason=again").out == f"{name} is triage.\n"
+    assert shop.server.sc("ops", "resolve", name).code == exits.OK
+    assert shop.server.sc("ops", "close", name).out == f"{name} is closed.\n"
     assert "title" in shop.server.sc("ops", "incident-report", f"--id={name}", "--json").json
     file = shop.server.folder / "report.pdf"
     shop.server.sc("ops", "incident-report", f"--id={name}", "--format=pdf", f"--output={file}")

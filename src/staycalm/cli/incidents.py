@@ -68,7 +68,7 @@ def incidents(api: Api, as_json: bool, only_open: bool, severity: str | None, li
 @click.option("--how", default="", help="What was done.")
 def mitigate(api: Api, as_json: bool, id: str, how: str) -> None:
     """Users are served again; it remains to be verified."""
-    _tell(as_json, api.post(f"{BASE}/{segment(id)}/mitigate", {"text": how}))
+    tell(as_json, api.post(f"{BASE}/{segment(id)}/mitigate", {"text": how}))
 
 
 @command(example='sc ops resolve INC-3 --summary="bad release rolled back"')
@@ -76,10 +76,11 @@ def mitigate(api: Api, as_json: bool, id: str, how: str) -> None:
 @click.option("--summary", default="", help="What it was, in a sentence.")
 def resolve(api: Api, as_json: bool, id: str, summary: str) -> None:
     """It is over: nobody is paged any more, and the post-mortem is due."""
-    _tell(as_json, api.post(f"{BASE}/{segment(id)}/resolve", {"text": summary}))
+    tell(as_json, api.post(f"{BASE}/{segment(id)}/resolve", {"text": summary}))
 
 
-def _tell(as_json: bool, changed: dict[str, Any]) -> None:
+def tell(as_json: bool, changed: dict[str, Any]) -> None:
+    """The new state of an incident is said."""
     if as_json:
         output.print_json(changed)
     else:
