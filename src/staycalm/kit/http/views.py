@@ -37,16 +37,22 @@ def _utc(value: datetime | None) -> str:
     return value.strftime("%Y-%m-%d %H:%M:%S UTC") if value else ""
 
 
+def _sources(folders: Mapping[str, Path]) -> dict[str, str]:
+    # Read once: a page must not mix the code that runs with the templates of the version being installed.
+    return {
+        f"{name}/{file.relative_to(folder).as_posix()}": file.read_text(encoding="utf-8")
+        for name, folder in folders.items()
+        for file in folder.rglob("*.html")
+    }
+
+
 class Views:
     """Draws templates named `DOMAIN/FILE.html`, found in that domain's `templates` folder."""
 
     def __init__(self, folders: Mapping[str, Path], clock: Clock) -> None:
-        loaders: dict[str, jinja2.BaseLoader] = {
-            name: jinja2.FileSystemLoader(folder) for name, folder in folders.items()
-        }
         self._clock = clock
         self.environment = jinja2.Environment(
-            loader=jinja2.PrefixLoader(loaders),
+            loader=jinja2.DictLoader(_sources(folders)),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
