@@ -129,4 +129,4 @@ class Walker:
 
 def report(problems: dict[str, list[str]]) -> str:
     """Return the pages with which something is wrong, as JSON; none is `{}`."""
-    return json.dumps({page: said for page, said in problems.items() if said}, indent=1, ensure_ascii=False)
+    return json.dumps({page: said for page, said in problems.items() if said}, indent=1)
