@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -98,3 +99,12 @@ def read(world_db: Database) -> Write:
 def postgres_url() -> str | None:
     """Return the server the tests may make databases on, or None."""
     return databases.SERVER
+
+
+# Files that wait for servers, proxies and browsers begin first, so that none of them is left alone at the end.
+LONG = ("browser", "processes", "security", "cli", "scenarios", "migrations", "adapters")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rank = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(item.path.relative_to(Path(__file__).parent).parts[0], len(LONG)))

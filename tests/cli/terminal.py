@@ -13,6 +13,7 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 PATIENCE_S = 30.0
@@ -42,9 +43,13 @@ class Terminal:
 
     def wait_for(self, words: str) -> None:
         """Return when the words were written."""
+        self.wait_until(lambda: words in self.text, repr(words))
+
+    def wait_until(self, claim: Callable[[], bool], what: str) -> None:
+        """Return when the claim holds for what was written."""
         deadline = time.monotonic() + PATIENCE_S
-        while words not in self.text:
-            assert self._read(deadline), f"never said {words!r}:\n{self.text[-3000:]}"
+        while not claim():
+            assert self._read(deadline), f"never said {what}:\n{self.text[-3000:]}"
 
     def interrupt(self) -> None:
         """Press Ctrl-C."""
