@@ -81,7 +81,7 @@
     for (const el of all("a[href^='http']")) if (new URL(el.href).origin !== location.origin && !/noopener|noreferrer/.test(el.rel)) say("leads away without rel", el);
   };
 
-  const PAGES = /\b(?:INC|DEP|ALG)-\d+\b/g;
+  const PAGES = /\b(?:INC|DEP|ALG|ACT)-\d+\b/g;
   const linked = () => {
     const walker = document.createTreeWalker(document.querySelector("main") || document.body, NodeFilter.SHOW_TEXT);
     for (let node = walker.nextNode(); node; node = walker.nextNode()) {
