@@ -34,7 +34,7 @@ class Said:
 
 def clean_environment(home: Path, **more: str) -> dict[str, str]:
     """Return an environment without any of this machine's own StayCalm, and without colours asked for."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("SC_", "XDG_", "NO_COLOR", "COLUMNS"))}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("SC_", "XDG_", "NO_COLOR", "COLUMNS", "LINES"))}
     return {**kept, "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config"), **more}
 
 

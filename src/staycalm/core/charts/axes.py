@@ -11,6 +11,8 @@ from staycalm.core.charts.series import Graph, Unit
 from staycalm.core.durations import format_duration
 
 MOST_TICKS = 5
+# A span too small to be written on an axis counts as none.
+FLAT = 1e-12
 MOST_TIMES = 6
 # An e-value beyond a million to one says no more; below one in ten it is simply no evidence.
 LEAST_ODDS, MOST_ODDS = -1.0, 6.0
@@ -56,7 +58,7 @@ def value_axis(graph: Graph) -> Axis:
     bottom = max(min([0.0, *known]), -LARGEST)
     if graph.most_top is not None:
         top = min(top, graph.most_top)
-    if top - bottom <= 0:
+    if top - bottom < FLAT:
         top = bottom + 1.0
     return _round_axis(bottom, top, graph.unit, graph.most_top)
 
