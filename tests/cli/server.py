@@ -34,7 +34,8 @@ class Said:
 
 def clean_environment(home: Path, **more: str) -> dict[str, str]:
     """Return an environment without any of this machine's own StayCalm, and without colours asked for."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("SC_", "XDG_", "NO_COLOR", "COLUMNS", "LINES"))}
+    ours = ("SC_", "XDG_", "NO_COLOR", "COLUMNS", "LINES")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**kept, "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config"), **more}
 
 
