@@ -36,7 +36,7 @@ DARK_DESK, LIGHT_PHONE = (
     Form(390, 844, "light", whole=True, axe=True),
 )
 EVERY_DAY: dict[str, tuple[Form, ...]] = {
-    "none": (Form(1440, 900, "light", whole=True), Form(390, 844, "dark", axe=True)),
+    "none": (Form(390, 844, "dark", whole=True),),
     "little": (DESK, PHONE),
     "much and hostile": (Form(1440, 900, "dark", whole=True), Form(390, 844, "light", whole=True), *NARROW),
 }

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.browser
 
 API = api()
 DOCUMENT: dict[str, Any] = API.openapi()
-MOST_PAGES = 30
+MOST_PAGES = 20
 MARK = "xq7"
 PAYLOAD = f"<img src={MARK} onerror=alert(1)>'\"><script>alert(1)</script>{{{{7*191}}}}"
 WATCH = """
