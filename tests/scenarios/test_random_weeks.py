@@ -13,7 +13,7 @@ import pytest
 from tests.scenarios.walk import Happening, plan, shortest, tell_failure
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(1))
 def test_a_few_random_hours_keep_every_promise(seed: int) -> None:
     told = tell_failure(seed, days=0.25, many=25)
     assert told is None, told
