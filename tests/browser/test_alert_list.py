@@ -2,51 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from staycalm.domains.alerts import queries
 from staycalm.domains.alerts import service as alerts
 from staycalm.domains.alerts.model import alerts as rows
 from staycalm.domains.alerts.muting import queries as muting
 from staycalm.kit.database import Tx
-from tests.browser.conftest import context, sign_in
-from tests.browser.server import Server, serving
+from tests.browser.server import Server
 from tests.browser.story import CI, HOSTILE, SETTINGS
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 RTL = "\u202eفشل الخادم 🔥🧯 \u2066evil\u2069"
-
-
-@pytest.fixture(scope="module")
-def server(told: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for the file: every test has alerts of its own, told apart by their rule."""
-    folder = tmp_path_factory.mktemp("alerts") / "data"
-    shutil.copytree(told, folder)
-    with serving(folder) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def signed_in(browser: Browser, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    opened = context(browser)
-    sign_in(opened.new_page(), server.url)
-    kept = tmp_path_factory.mktemp("session") / "state.json"
-    opened.storage_state(path=kept)
-    opened.close()
-    return kept
-
-
-@pytest.fixture(params=[True], ids=["script"])
-def page(request: pytest.FixtureRequest, browser: Browser, signed_in: Path) -> Iterator[Page]:
-    opened = browser.new_context(java_script_enabled=request.param, storage_state=signed_in)
-    opened.set_default_timeout(15_000)
-    yield opened.new_page()
-    opened.close()
 
 
 def fire(server: Server, rule: str, many: int = 3, **more: str) -> list[str]:
