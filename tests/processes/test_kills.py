@@ -153,8 +153,8 @@ def test_a_thousand_kills_lose_nothing_and_double_nothing(night: Night, inbox: I
     rolled_back = {e["subject"] for e in server.events("deployments.rolled_back")}
     print(
         f"\n{server.environment.get('SC_DATABASE_URL', 'sqlite').partition(':')[0]}: {len(starts) + early} kills "
-        f"({early} during a start) in {len(starts)} rounds, start median {statistics.median(starts):.2f} s; answered: "
-        f"{len(night.answered_alerts)} alerts, {len(night.answered_incidents)} incidents, "
+        f"({early} during a start) in {len(starts)} rounds, start median {statistics.median(starts):.2f} s; "
+        f"answered: {len(night.answered_alerts)} alerts, {len(night.answered_incidents)} incidents, "
         f"{len(night.rollouts)} rollouts ({len(rolled_back)} rolled back); {len(inbox.marks)} pages; "
         f"lost {len(lost)}, doubled {len(twice)}, outside duplicates {sum(len(m) - 1 for m in again.values())}; "
         f"visits {night.visits}, failed {night.failed_visits} (while no bad release was out "
