@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from playwright.sync_api import Browser, sync_playwright
 
-from staycalm.app.assembly import routers
+from staycalm.app.assembly import routes
 from staycalm.core.actor import Actor
 from staycalm.domains.accounts import service as accounts
 from staycalm.domains.incidents.postmortem import actions as action_items
@@ -85,7 +84,7 @@ def pages() -> tuple[list[str], list[str]]:
     """Return the addresses to show, and the pages with parameters that nobody has given an example."""
     found: list[str] = []
     unknown: list[str] = []
-    for path in dict.fromkeys(each.path for router in routers() for each in _routes(router)):
+    for path in dict.fromkeys(each.path for each in _pages()):
         if path in EXAMPLES:
             found.extend(EXAMPLES[path])
         elif path not in NO_PAGES:
@@ -99,13 +98,10 @@ def _place(address: str) -> tuple[int, str]:
     return (0 if address.startswith("/?") or address == "/" else 2 if address.startswith(last) else 1), address
 
 
-def _routes(router: Any) -> Iterator[APIRoute]:
-    for route in router.routes:
-        if isinstance(route, APIRoute):
-            if "GET" in route.methods and not route.include_in_schema:
-                yield route
-        elif isinstance(inner := getattr(route, "original_router", None), APIRouter):
-            yield from _routes(inner)
+def _pages() -> Iterator[APIRoute]:
+    for route in routes().routes:
+        if isinstance(route, APIRoute) and "GET" in route.methods and not route.include_in_schema:
+            yield route
 
 
 def _prepare(server: Server) -> dict[str, str]:

@@ -20,7 +20,7 @@ from staycalm.core.actor import SYSTEM
 from staycalm.core.errors import Conflict, Unavailable
 from staycalm.core.self_events import ClockStepped
 from staycalm.kit.clock import SystemClock
-from staycalm.kit.database import Database, backup, log, migrate
+from staycalm.kit.database import Database, backup, history, log, migrate, steps
 from staycalm.kit.database.tables import metadata
 from staycalm.kit.ids import Ids
 from staycalm.migrations.__main__ import write_step
@@ -56,7 +56,9 @@ LATER = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision, branch_labels, depends_on = "later", "{newest}", None, None
+revision = "later"
+down_revision = "{newest}"
+branch_labels = depends_on = None
 
 
 def upgrade():
@@ -73,9 +75,9 @@ def a_later_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     """The code's history has one step more while the block runs."""
     folder = tmp_path / "history"
     shutil.copytree(Path(staycalm.migrations.__file__).parent, folder)
-    (folder / "versions" / "later.py").write_text(LATER.format(newest=migrate.newest_revision()))
+    (folder / "versions" / "later.py").write_text(LATER.format(newest=history.newest_revision()))
     with monkeypatch.context() as patch:
-        patch.setattr(migrate, "SCRIPTS", str(folder))
+        patch.setattr(history, "FOLDER", folder)
         yield
 
 
@@ -89,7 +91,7 @@ def test_the_history_leads_to_what_the_code_declares(empty: Database, backups: P
     with empty.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
-        assert migrate.current_revision(connection) == migrate.newest_revision()
+        assert history.current_revision(connection) == history.newest_revision()
         inspector = sa.inspect(connection)
         for table in metadata.sorted_tables:
             declared = {str(index.name) for index in table.indexes}
@@ -106,18 +108,20 @@ def test_a_second_time_nothing_is_done(empty: Database, backups: Path) -> None:
 def test_down_to_the_start_leaves_nothing_and_up_again_works(empty: Database, backups: Path) -> None:
     migrate.upgrade(empty, backups=backups, kept=1)
     migrate.downgrade(empty, "base")
-    assert tables(empty) <= {migrate.VERSION_TABLE}
+    assert tables(empty) <= {history.VERSION_TABLE}
     migrate.upgrade(empty, backups=backups, kept=1)
     assert set(metadata.tables) <= tables(empty)
 
 
 def test_each_step_goes_down_and_up_again(empty: Database, backups: Path) -> None:
     migrate.upgrade(empty, backups=backups, kept=1)
-    history = list(ScriptDirectory.from_config(migrate.configuration()).walk_revisions())
-    for script in history:
+    scripts = list(ScriptDirectory.from_config(steps.configuration()).walk_revisions())
+    assert history.newest_revision() == scripts[0].revision
+    assert history.known_revisions() == {script.revision for script in scripts}
+    for script in scripts:
         migrate.downgrade(empty, script.down_revision or "base")  # type: ignore[arg-type]
         with empty.engine.connect() as connection:
-            assert migrate.current_revision(connection) == script.down_revision
+            assert history.current_revision(connection) == script.down_revision
     migrate.upgrade(empty, backups=backups, kept=1)
     with empty.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
@@ -128,7 +132,7 @@ def test_a_schema_of_newer_code_is_left_alone(empty: Database, backups: Path) ->
     declare(empty, "9999")
     assert migrate.upgrade(empty, backups=backups, kept=1) is None
     with empty.engine.connect() as connection:
-        assert migrate.current_revision(connection) == "9999"
+        assert history.current_revision(connection) == "9999"
     assert not backups.exists()
 
 
@@ -154,7 +158,7 @@ def test_a_database_with_rows_is_backed_up_before_it_changes(
     migrate.upgrade(empty, backups=backups, kept=2)
     drive(empty.write(lambda tx: tx.emit(SYSTEM, ClockStepped(subject="a", step_s=2.0))))
     with empty.engine.connect() as connection:
-        newest = migrate.current_revision(connection)
+        newest = history.current_revision(connection)
     with a_later_history(tmp_path, monkeypatch):
         assert migrate.upgrade(empty, backups=backups, kept=2) == newest
         assert "added_later" in tables(empty)
@@ -182,7 +186,7 @@ def test_a_step_is_drafted_from_what_is_declared_and_leads_there(
 ) -> None:
     folder = tmp_path / "history"
     shutil.copytree(Path(staycalm.migrations.__file__).parent, folder, ignore=shutil.ignore_patterns("0*.py"))
-    monkeypatch.setattr(migrate, "SCRIPTS", str(folder))
+    monkeypatch.setattr(history, "FOLDER", folder)
     file = write_step("All of it at once")
     assert file is not None
     assert file.name == "0001_all_of_it_at_once.py"

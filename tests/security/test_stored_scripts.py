@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 from starlette.routing import Route
 
-from staycalm.app.openapi import every_route, operations
+from staycalm.app.openapi import operations
 from staycalm.app.reference.files import api
 from staycalm.domains.accounts.sign_in.service import ensure_local_token
 from tests.browser.conftest import browser, context, sign_in, told  # noqa: F401 - fixtures
@@ -117,7 +117,7 @@ def pages() -> list[str]:
     """Return every page without a parameter in its path."""
     found = {
         route.path
-        for route in every_route(API.routes)
+        for route in API.routes
         if isinstance(route, Route) and "GET" in (route.methods or ()) and not route.path.startswith("/api/")
     }
     skipped = {"/live", "/metrics", "/health"}

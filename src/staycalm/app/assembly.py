@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from fastapi import APIRouter
-
 from staycalm.app import system, wiring
 from staycalm.app.outside import Outside
 from staycalm.app.settings import Settings
@@ -46,13 +44,15 @@ from staycalm.domains.releases import api as releases_api
 from staycalm.domains.releases.intake import Intake
 from staycalm.kit.database import Database
 from staycalm.kit.directory import DataDirectory
+from staycalm.kit.http import Router
 from staycalm.web import contact_settings, first_run, home, people, person
 from staycalm.web.services import pages as services_pages
 
 
-def routers() -> list[APIRouter]:
+def routes() -> Router:
     """Return every route, the API first."""
-    return [
+    every = Router()
+    for router in (
         accounts_api.router,
         audit_api.router,
         catalog_api.router,
@@ -83,7 +83,9 @@ def routers() -> list[APIRouter]:
         feeds_pages.page_router,
         oncall_calendar_pages.page_router,
         schedules_pages.page_router,
-    ]
+    ):
+        every.include_router(router)
+    return every
 
 
 def fill_state(state: Any, settings: Settings, outside: Outside, database: Database, url: str) -> None:

@@ -94,8 +94,7 @@ class Application:
         app.state.own_health = partial(system.look, self)
         assembly.fill_state(app.state, self.settings, self.outside, self.database, self.url)
         install_problem_details(app)
-        for router in assembly.routers():
-            app.include_router(router)
+        app.router.routes.extend(assembly.routes().routes)
         app.mount("/static", self.assets, name="static")
         app.add_middleware(Observed, figures=self.observability, monotonic=self.database.clock.monotonic)
         return app

@@ -100,31 +100,15 @@ def new_api() -> StayCalmApi:
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
-        generate_unique_id_function=operation_id,
         # The address it would lead to is made of the Host header, which is whatever a client says.
         redirect_slashes=False,
     )
 
 
-def operation_id(route: APIRoute) -> str:
-    """Return a stable name for the OpenAPI document: tag and function."""
-    return f"{route.tags[0]}.{route.name}" if route.tags else route.name
-
-
-def every_route(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
-    """Yield the routes, those of included routers in their place (newer FastAPI keeps the routers as they are)."""
-    for route in routes:
-        inner = getattr(route, "original_router", None)
-        if inner is not None:
-            yield from every_route(inner.routes)
-        else:
-            yield route
-
-
 def permissions(routes: Iterable[BaseRoute]) -> dict[tuple[str, str], Permission | None]:
     """Return what every (method, path) needs; None where a route names nothing."""
     found: dict[tuple[str, str], Permission | None] = {("post", WEBHOOK_PATH): WEBHOOK_PERMISSION}
-    for route in every_route(routes):
+    for route in routes:
         if isinstance(route, APIRoute):
             for method in route.methods or ():
                 found[method.lower(), route.path_format] = permission_of(route)

@@ -6,7 +6,7 @@ import asyncio
 import re
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, StreamingResponse
 from pydantic import BaseModel
 
@@ -16,13 +16,13 @@ from staycalm.core.actor import Actor
 from staycalm.core.errors import NotFound, Unavailable
 from staycalm.kit.database import ReadTx, backup
 from staycalm.kit.database.log import newest_seq
-from staycalm.kit.http import allow, public
+from staycalm.kit.http import Router, allow, public
 from staycalm.kit.observability import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from staycalm.app.factory import Application
 
-router = APIRouter(tags=["system"])
+router = Router(tags=["system"])
 BACKUP_NAME = re.compile(r"staycalm-[0-9-]+\.tar\.gz\Z")
 ENGINE_LATE_S = 10.0
 

@@ -17,7 +17,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 import staycalm.app.tables  # noqa: F401 - declares every domain's tables
-from staycalm.kit.database import migrate
+from staycalm.kit.database import history, steps
 from staycalm.kit.database.tables import metadata
 
 VERSIONS = Path(__file__).parent / "versions"
@@ -27,12 +27,12 @@ def write_step(what: str) -> Path | None:
     """Return the new step's file, formatted; None when the history leads to the declared tables already."""
     engine = sa.create_engine("sqlite://")
     with engine.connect() as connection:
-        config = migrate.configuration(connection)
+        config = steps.configuration(connection)
         command.upgrade(config, "head")
         if not compare_metadata(MigrationContext.configure(connection), metadata):
             return None
         config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
-        number = len(migrate.known_revisions()) + 1
+        number = len(history.known_revisions()) + 1
         step = command.revision(config, message=what, autogenerate=True, rev_id=f"{number:04d}")
     engine.dispose()
     assert step is not None and not isinstance(step, list)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, cast, get_args
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from staycalm.core.actor import Actor
@@ -19,10 +19,10 @@ from staycalm.domains.oncall.notifications import queries as notification_querie
 from staycalm.domains.oncall.notifications import service as notifications
 from staycalm.domains.oncall.notifications.queries import Delivery
 from staycalm.kit.database import Database, ReadTx
-from staycalm.kit.http import Db, allow, view
+from staycalm.kit.http import Db, Router, allow, view
 from staycalm.ports.messages import ChannelKind
 
-page_router = APIRouter(include_in_schema=False)
+page_router = Router(include_in_schema=False)
 Text = Annotated[str, Form(max_length=10_000)]
 Reader = Annotated[Actor, allow("oncall", "read")]
 Responder = Annotated[Actor, allow("oncall", "write")]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from staycalm.core.actor import Actor
@@ -24,12 +24,12 @@ from staycalm.domains.catalog.service import apply_file
 from staycalm.domains.deployments.public import list_live
 from staycalm.domains.monitoring.watching.decisions import probe_for, probes_of
 from staycalm.kit.database import Database, ReadTx
-from staycalm.kit.http import Db, allow, view
+from staycalm.kit.http import Db, Router, allow, view
 from staycalm.ports.probes import Prober, ProbeResult
 from staycalm.web.contact_settings import read_reach
 from staycalm.web.first_file import advice, started_file, watched_file
 
-page_router = APIRouter(include_in_schema=False)
+page_router = Router(include_in_schema=False)
 Text = Annotated[str, Form(max_length=200_000)]
 Reader = Annotated[Actor, allow("catalog", "read")]
 Configurer = Annotated[Actor, allow("config", "write")]

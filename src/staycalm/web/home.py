@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from staycalm.core.actor import Actor
 from staycalm.domains.accounts.public import decide
 from staycalm.domains.deployments.pages import running_cards
 from staycalm.kit.database import Database
-from staycalm.kit.http import Db, Views, allow, view
+from staycalm.kit.http import Db, Router, Views, allow, view
 from staycalm.web import search
 from staycalm.web.overview import OwnHealth, Wanted, headline, read_now, read_services, read_wall, wanted_of
 
-page_router = APIRouter(include_in_schema=False)
+page_router = Router(include_in_schema=False)
 page_router.include_router(search.page_router)
 Reader = Annotated[Actor, allow("metrics", "read")]
 Filter = Annotated[str, Query(max_length=100)]

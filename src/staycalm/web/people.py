@@ -9,7 +9,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from staycalm.core.actor import Actor
 from staycalm.domains.accounts.public import (
@@ -28,9 +28,9 @@ from staycalm.domains.oncall.contacts.queries import configured_channels, method
 from staycalm.domains.oncall.policies.queries import list_policies
 from staycalm.domains.oncall.schedules.queries import OnCallNow, calendar, list_on_call
 from staycalm.kit.database import Database, ReadTx
-from staycalm.kit.http import Db, allow, view
+from staycalm.kit.http import Db, Router, allow, view
 
-page_router = APIRouter(include_in_schema=False)
+page_router = Router(include_in_schema=False)
 Reader = Annotated[Actor, allow("people", "read")]
 Words = Annotated[str, Query(max_length=200)]
 PAGE = 100

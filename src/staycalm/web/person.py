@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from staycalm.core.actor import Actor
@@ -16,10 +16,10 @@ from staycalm.domains.accounts.people import Invitation
 from staycalm.domains.accounts.public import STANDING_ROLES, Identity, decide, get_person
 from staycalm.domains.accounts.settings_pages import told
 from staycalm.kit.database import Database, Tx
-from staycalm.kit.http import Db, allow, view
+from staycalm.kit.http import Db, Router, allow, view
 from staycalm.web.people import draw_people, read_person
 
-page_router = APIRouter(include_in_schema=False)
+page_router = Router(include_in_schema=False)
 Reader = Annotated[Actor, allow("people", "read")]
 Admin = Annotated[Actor, allow("people", "write")]
 Text = Annotated[str, Form(max_length=10_000)]

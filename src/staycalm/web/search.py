@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Annotated, TypeVar
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from staycalm.core.actor import Actor
@@ -22,11 +22,11 @@ from staycalm.domains.catalog.public import list_services, list_teams
 from staycalm.domains.deployments.queries import get_deployment, list_deployments
 from staycalm.domains.incidents.queries import get_incident, list_incidents
 from staycalm.kit.database import ReadTx
-from staycalm.kit.http import Db, allow, view
+from staycalm.kit.http import Db, Router, allow, view
 from staycalm.web.matching import best
 
 T = TypeVar("T")
-page_router = APIRouter(include_in_schema=False)
+page_router = Router(include_in_schema=False)
 Reader = Annotated[Actor, allow("metrics", "read")]
 Typed = Annotated[str, Query(max_length=100)]
 MOST_LOOKED_AT = 200

@@ -38,8 +38,10 @@ class WebhookChannel:
     def __init__(self, settings: WebhookSettings, clock: Clock, *, lookup: Lookup | None = None) -> None:
         try:
             self._allowed = parse_networks(settings.allow_networks)
-            self._tls = ssl.create_default_context()
+            # Loading the system's authorities takes 40 ms, so only at use; a wrong file is said now.
+            self._tls: ssl.SSLContext | bool = True
             if settings.ca_file is not None:
+                self._tls = ssl.create_default_context()
                 self._tls.load_verify_locations(cafile=settings.ca_file)
         except (OSError, ValueError) as error:
             raise InvalidSpec(f"the webhook settings cannot be used: {error}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from staycalm.core.actor import Actor
 from staycalm.domains.accounts import queries, service
@@ -38,9 +38,9 @@ from staycalm.domains.accounts.sign_in import queries as sign_in_queries
 from staycalm.domains.accounts.sign_in import service as sign_in_service
 from staycalm.domains.accounts.sign_in.flow import check_sign_in
 from staycalm.kit.database import Database
-from staycalm.kit.http import Db, allow, public
+from staycalm.kit.http import Db, Router, allow, public
 
-router = APIRouter(prefix="/api/v1", tags=["accounts"])
+router = Router(prefix="/api/v1", tags=["accounts"])
 DAY_S = 86400.0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from staycalm.core.errors import StayCalmError, Unauthenticated
@@ -23,9 +23,9 @@ from staycalm.domains.accounts.settings_pages import Text, told, zone_names
 from staycalm.domains.accounts.sign_in import service as sign_in_service
 from staycalm.domains.accounts.sign_in.flow import check_sign_in, hash_password
 from staycalm.kit.database import Database
-from staycalm.kit.http import Db, public, view
+from staycalm.kit.http import Db, Router, public, view
 
-page_router = APIRouter(include_in_schema=False)
+page_router = Router(include_in_schema=False)
 page_router.include_router(settings_pages.page_router)
 
 

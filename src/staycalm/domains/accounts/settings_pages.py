@@ -9,7 +9,7 @@ import zoneinfo
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from staycalm.core.errors import StayCalmError
@@ -21,9 +21,9 @@ from staycalm.domains.accounts.sign_in import service as sign_in_service
 from staycalm.domains.accounts.sign_in.devices import device
 from staycalm.domains.accounts.sign_in.flow import check_sign_in, hash_password
 from staycalm.kit.database import Database
-from staycalm.kit.http import Db, public, view
+from staycalm.kit.http import Db, Router, public, view
 
-page_router = APIRouter(include_in_schema=False)
+page_router = Router(include_in_schema=False)
 Text = Annotated[str, Form(max_length=10_000)]
 DAY_S = 86400.0
 THEMES = ("auto", "light", "dark")

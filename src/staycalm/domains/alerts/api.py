@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 
 from staycalm.core.actor import Actor
 from staycalm.core.priority import PRIORITIES, Priority, parse_priority
@@ -25,10 +25,10 @@ from staycalm.domains.alerts.schemas import (
     page_out,
 )
 from staycalm.kit.database import ReadTx
-from staycalm.kit.http import Db, allow
+from staycalm.kit.http import Db, Router, allow
 
-router = APIRouter()
-_alerts = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
+router = Router()
+_alerts = Router(prefix="/api/v1/alerts", tags=["alerts"])
 
 
 def _edge(request: Request) -> AlertsEdge:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from staycalm.core.actor import Actor
@@ -32,9 +32,9 @@ from staycalm.domains.alerts.muting.decisions import Maintenance, Silence
 from staycalm.domains.alerts.rows import Alert
 from staycalm.domains.alerts.story import queries as story
 from staycalm.kit.database import Database, ReadTx
-from staycalm.kit.http import Db, Views, allow, view
+from staycalm.kit.http import Db, Router, Views, allow, view
 
-page_router = APIRouter(include_in_schema=False)
+page_router = Router(include_in_schema=False)
 Reader = Annotated[Actor, allow("alerts", "read")]
 Writer = Annotated[Actor, allow("alerts", "write")]
 ROWS = 100

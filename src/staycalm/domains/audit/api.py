@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from staycalm.core.actor import Actor
 from staycalm.domains.audit.queries import Filter, list_events
 from staycalm.domains.audit.schemas import EventPage, page_out
-from staycalm.kit.http import Db, allow
+from staycalm.kit.http import Db, Router, allow
 
-router = APIRouter(prefix="/api/v1/audit", tags=["audit"])
+router = Router(prefix="/api/v1/audit", tags=["audit"])
 Text = Annotated[str | None, Query(max_length=200)]
 
 

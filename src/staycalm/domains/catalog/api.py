@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 
 from staycalm.core.actor import Actor
 from staycalm.core.placement import Placement
@@ -36,9 +36,9 @@ from staycalm.domains.catalog.schemas import (
 )
 from staycalm.domains.catalog.service import apply_file, put_service, remove_service
 from staycalm.kit.database import Database
-from staycalm.kit.http import Db, allow
+from staycalm.kit.http import Db, Router, allow
 
-router = APIRouter(prefix="/api/v1/catalog", tags=["catalog"])
+router = Router(prefix="/api/v1/catalog", tags=["catalog"])
 
 
 def _sections(request: Request) -> Sequence[FileSection]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from staycalm.core.actor import Actor
 from staycalm.core.errors import NotFound
@@ -33,9 +33,9 @@ from staycalm.domains.deployments.schemas import (
 )
 from staycalm.domains.deployments.verification import verify
 from staycalm.kit.database import Database, ReadTx
-from staycalm.kit.http import Db, allow
+from staycalm.kit.http import Db, Router, allow
 
-router = APIRouter(prefix="/api/v1/deployments", tags=["deployments"])
+router = Router(prefix="/api/v1/deployments", tags=["deployments"])
 Reader = Annotated[Actor, allow("metrics", "read")]
 Deployer = Annotated[Actor, allow("deploy", "write")]
 

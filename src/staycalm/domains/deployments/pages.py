@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi import Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from staycalm.core.actor import Actor
@@ -17,10 +17,10 @@ from staycalm.domains.deployments.picture import queries as picture
 from staycalm.domains.deployments.picture.views import Card, RolloutView, card, picture_of, rollout_view
 from staycalm.domains.deployments.records import Deployment, Revision
 from staycalm.kit.database import Database, ReadTx
-from staycalm.kit.http import Db, Views, allow, view
+from staycalm.kit.http import Db, Router, Views, allow, view
 from staycalm.kit.http.pictures import as_file, asked_part
 
-page_router = APIRouter(include_in_schema=False)
+page_router = Router(include_in_schema=False)
 Reader = Annotated[Actor, allow("metrics", "read")]
 Deployer = Annotated[Actor, allow("deploy", "write")]
 Reason = Annotated[str, Form(max_length=2000)]

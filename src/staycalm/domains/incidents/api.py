@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import Header, Query, Response
 from fastapi.responses import JSONResponse
 
 from staycalm.core.actor import Actor
@@ -38,9 +38,9 @@ from staycalm.domains.incidents.schemas import (
 )
 from staycalm.domains.oncall.public import pages_for
 from staycalm.kit.database import ReadTx
-from staycalm.kit.http import Db, allow
+from staycalm.kit.http import Db, Router, allow
 
-router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
+router = Router(prefix="/api/v1/incidents", tags=["incidents"])
 Reader = Annotated[Actor, allow("incidents", "read")]
 Responder = Annotated[Actor, allow("incidents", "write")]
 Limit = Annotated[int, Query(ge=1, le=500)]

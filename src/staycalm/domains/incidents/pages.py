@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from staycalm.core.actor import Actor
@@ -26,9 +26,9 @@ from staycalm.domains.incidents.timeline.decisions import TimelineEntry, compose
 from staycalm.domains.incidents.timeline.words import ROLE_NAMES
 from staycalm.domains.oncall.public import Escalation, find_open_escalation, pages_for
 from staycalm.kit.database import Database, ReadTx
-from staycalm.kit.http import Db, Views, allow, view
+from staycalm.kit.http import Db, Router, Views, allow, view
 
-page_router = APIRouter(include_in_schema=False)
+page_router = Router(include_in_schema=False)
 Reader = Annotated[Actor, allow("incidents", "read")]
 Responder = Annotated[Actor, allow("incidents", "write")]
 Acknowledger = Annotated[Actor, allow("alerts", "write")]

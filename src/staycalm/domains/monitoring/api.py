@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from staycalm.core.actor import Actor
 from staycalm.core.durations import parse_duration
@@ -34,9 +34,9 @@ from staycalm.domains.monitoring.schemas import (
 from staycalm.domains.monitoring.watching.queries import watches_of
 from staycalm.domains.monitoring.watching.settling import outcomes
 from staycalm.kit.database import ReadTx
-from staycalm.kit.http import Db, allow
+from staycalm.kit.http import Db, Router, allow
 
-router = APIRouter(prefix="/api/v1", tags=["monitoring"])
+router = Router(prefix="/api/v1", tags=["monitoring"])
 
 Reader = Annotated[Actor, allow("metrics", "read")]
 LOOKS_PER_S = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import AwareDatetime
 
 from staycalm.core.actor import Actor
@@ -45,9 +45,9 @@ from staycalm.domains.oncall.schemas import (
     schedule_out,
     turn_out,
 )
-from staycalm.kit.http import Db, allow
+from staycalm.kit.http import Db, Router, allow
 
-router = APIRouter(prefix="/api/v1/oncall", tags=["oncall"])
+router = Router(prefix="/api/v1/oncall", tags=["oncall"])
 Reader = Annotated[Actor, allow("oncall", "read")]
 Responder = Annotated[Actor, allow("oncall", "write")]
 Configurer = Annotated[Actor, allow("config", "write")]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from staycalm.core.actor import Actor
 from staycalm.domains.accounts.public import decide
 from staycalm.domains.oncall.calendar_view import read_now, read_oncall
 from staycalm.kit.database import Database
-from staycalm.kit.http import Db, Views, allow, view
+from staycalm.kit.http import Db, Router, Views, allow, view
 
-page_router = APIRouter(include_in_schema=False)
+page_router = Router(include_in_schema=False)
 
 
 @page_router.get("/oncall")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import Path, Request, Response
 
 from staycalm.domains.oncall.escalations.links import AckView, look, take
-from staycalm.kit.http import Db, public, view
+from staycalm.kit.http import Db, Router, public, view
 
-page_router = APIRouter(include_in_schema=False)
+page_router = Router(include_in_schema=False)
 Token = Annotated[str, Path(min_length=1, max_length=200)]
 STATUS = {"unknown": 404, "used": 410, "expired": 410}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from staycalm.core.actor import Actor
 from staycalm.core.errors import NotFound
@@ -14,9 +14,9 @@ from staycalm.domains.releases.intake import Intake, take_in
 from staycalm.domains.releases.queries import Release
 from staycalm.domains.releases.schemas import NewRelease, ReleaseOut, ReleasePage, Uploaded, release_out
 from staycalm.kit.database import Database, ReadTx
-from staycalm.kit.http import Db, allow
+from staycalm.kit.http import Db, Router, allow
 
-router = APIRouter(prefix="/api/v1/releases", tags=["releases"])
+router = Router(prefix="/api/v1/releases", tags=["releases"])
 
 
 def _intake(request: Request) -> Intake:

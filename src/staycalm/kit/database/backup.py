@@ -26,7 +26,7 @@ import sqlalchemy as sa
 
 from staycalm.core.errors import Conflict, Invalid, Unavailable
 from staycalm.kit.clock import SystemClock
-from staycalm.kit.database import migrate
+from staycalm.kit.database import history, migrate
 from staycalm.kit.database.database import Database
 from staycalm.kit.database.tables import Utc, leases, metadata
 from staycalm.kit.ids import Ids
@@ -65,7 +65,7 @@ def _tables(connection: sa.Connection, revision: str) -> list[sa.Table]:
 
     An older revision is taken as this database has it; a column this code knows has the type it has here.
     """
-    if revision in (NO_HISTORY, migrate.newest_revision()):
+    if revision in (NO_HISTORY, history.newest_revision()):
         return list(metadata.sorted_tables)
     inspector = sa.inspect(connection)
     keys = {name: key["constrained_columns"] for (_, name), key in inspector.get_multi_pk_constraint().items()}
@@ -84,7 +84,7 @@ def _tables(connection: sa.Connection, revision: str) -> list[sa.Table]:
                 for each in columns
             ),
         )
-    found.pop(migrate.VERSION_TABLE, None)
+    found.pop(history.VERSION_TABLE, None)
     rank = {table.name: number for number, table in enumerate(metadata.sorted_tables)}
     return sorted(found.values(), key=lambda table: (rank.get(table.name, len(rank)), table.name))
 
@@ -149,7 +149,7 @@ def _archive(database: Database, raw: IO[bytes], spools: Path) -> tuple[str, int
         _snapshot(database) as connection,
         connection.begin(),
     ):
-        revision = migrate.current_revision(connection) or NO_HISTORY
+        revision = history.current_revision(connection) or NO_HISTORY
         for table in _tables(connection, revision):
             with tempfile.TemporaryFile(dir=spools) as spool:
                 digest, count = hashlib.sha256(), 0
@@ -242,7 +242,7 @@ def restore(database: Database, file: Path) -> dict[str, Any]:
     with _failing_in_words("the backup could not be restored"):
         manifest = verify(file)
         with database.engine.connect() as connection:
-            if set(sa.inspect(connection).get_table_names()) - {migrate.VERSION_TABLE}:
+            if set(sa.inspect(connection).get_table_names()) - {history.VERSION_TABLE}:
                 raise Conflict(
                     "not-empty",
                     "the database is not empty",

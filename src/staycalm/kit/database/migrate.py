@@ -6,53 +6,17 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from staycalm.core.errors import Conflict
 from staycalm.kit.database.database import Database, said_in_words
+from staycalm.kit.database.history import VERSION_TABLE, current_revision, is_known, newest_revision
 from staycalm.kit.database.tables import events
 
 logger = logging.getLogger("staycalm.database.migrate")
-SCRIPTS = "staycalm:migrations"
-VERSION_TABLE = "alembic_version"
 ADVISORY_LOCK = 7_726_229  # an arbitrary number that only StayCalm's migrations use
-
-
-def configuration(connection: sa.Connection | None = None) -> Config:
-    """Return Alembic's configuration for the migrations in the package."""
-    config = Config()
-    config.set_main_option("script_location", SCRIPTS)
-    config.set_main_option("path_separator", "os")
-    if connection is not None:
-        config.attributes["connection"] = connection
-    return config
-
-
-def newest_revision() -> str:
-    """Return the revision this code expects."""
-    head = ScriptDirectory.from_config(configuration()).get_current_head()
-    assert head is not None
-    return head
-
-
-def current_revision(connection: sa.Connection) -> str | None:
-    """Return the revision the database is at, None when it is empty."""
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-def known_revisions() -> frozenset[str]:
-    """Return every revision this code has."""
-    return frozenset(script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions())
-
-
-def is_known(revision: str) -> bool:
-    """Return whether this code has that revision; newer code may have migrated already."""
-    return revision in known_revisions()
 
 
 @contextlib.contextmanager
@@ -91,7 +55,7 @@ def upgrade(database: Database, *, backups: Path, kept: int) -> str | None:
             _back_up_first(database, backups, kept)
         logger.info("Running upgrade", extra={"from_revision": before or "empty", "to_revision": newest})
         with connection.begin():
-            command.upgrade(configuration(connection), "head")
+            _steps().up(connection)
     return before or "empty"
 
 
@@ -120,10 +84,17 @@ def to_revision(connection: sa.Connection, revision: str) -> None:
             f"the backup was made by newer code (schema {revision})",
             next_step="Install at least the version that made it.",
         )
-    command.upgrade(configuration(connection), revision)
+    _steps().up(connection, revision)
 
 
 def downgrade(database: Database, revision: str) -> None:
     """The schema is at `revision` (or `base`)."""
     with _alone(database) as connection, connection.begin():
-        command.downgrade(configuration(connection), revision)
+        _steps().down(connection, revision)
+
+
+def _steps() -> ModuleType:
+    """Alembic takes 90 ms to import, and most starts find nothing to be done."""
+    from staycalm.kit.database import steps
+
+    return steps

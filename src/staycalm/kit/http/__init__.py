@@ -2,12 +2,14 @@
 
 from staycalm.kit.http.access import Db, Guard, Permission, Who, allow, permission_of, public
 from staycalm.kit.http.problems import install_problem_details, problem
+from staycalm.kit.http.routing import Router
 from staycalm.kit.http.views import Views, view
 
 __all__ = [
     "Db",
     "Guard",
     "Permission",
+    "Router",
     "Views",
     "Who",
     "allow",

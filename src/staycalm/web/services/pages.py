@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from staycalm.core.actor import Actor
 from staycalm.core.charts.geometry import draw
@@ -17,11 +17,11 @@ from staycalm.domains.accounts.public import decide
 from staycalm.domains.catalog.public import Service, get_placement, list_placements, list_services
 from staycalm.domains.deployments.public import LiveRevision, list_live
 from staycalm.kit.database import Database, ReadTx
-from staycalm.kit.http import Db, Views, allow, view
+from staycalm.kit.http import Db, Router, Views, allow, view
 from staycalm.kit.http.pictures import as_file, asked_part
 from staycalm.web.services.reading import SPANS_S, read_service, read_standing, signals_chart
 
-page_router = APIRouter(include_in_schema=False)
+page_router = Router(include_in_schema=False)
 Reader = Annotated[Actor, allow("metrics", "read")]
 Words = Annotated[str, Query(max_length=200)]
 Part = Annotated[tuple[float, float] | None, Depends(asked_part)]

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, urlencode
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import Depends, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from staycalm.core.actor import Actor
@@ -20,9 +20,9 @@ from staycalm.domains.alerts.edge import AlertsEdge
 from staycalm.domains.alerts.muting import kinds
 from staycalm.domains.alerts.muting.kinds import Kind
 from staycalm.kit.database import ReadTx, Tx
-from staycalm.kit.http import Db, allow, view
+from staycalm.kit.http import Db, Router, allow, view
 
-page_router = APIRouter(include_in_schema=False)
+page_router = Router(include_in_schema=False)
 Writer = Annotated[Actor, allow("alerts", "write")]
 Configurer = Annotated[Actor, allow("config", "write")]
 Verb = Literal["acknowledge", "resolve"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 
 from staycalm.core.actor import Actor
 from staycalm.domains.alerts.edge import AlertsEdge
@@ -21,9 +21,9 @@ from staycalm.domains.alerts.schemas import (
     silence_out,
 )
 from staycalm.domains.alerts.settings import AlertsSettings
-from staycalm.kit.http import Db, allow
+from staycalm.kit.http import Db, Router, allow
 
-router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
+router = Router(prefix="/api/v1/alerts", tags=["alerts"])
 
 
 def _settings(request: Request) -> AlertsSettings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from staycalm.core.actor import Actor
@@ -14,9 +14,9 @@ from staycalm.domains.alerts.edge import AlertsEdge
 from staycalm.domains.alerts.muting import kinds, service
 from staycalm.domains.alerts.muting.decisions import Maintenance, Matcher, Silence, parse_matchers
 from staycalm.kit.database import Tx
-from staycalm.kit.http import Db, allow, view
+from staycalm.kit.http import Db, Router, allow, view
 
-page_router = APIRouter(include_in_schema=False)
+page_router = Router(include_in_schema=False)
 Configurer = Annotated[Actor, allow("config", "write")]
 Text = Annotated[str, Form(max_length=1000)]
 Asked = Annotated[str, Query(max_length=1000)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from staycalm.core.actor import Actor
 from staycalm.core.pagination import Page
@@ -32,9 +32,9 @@ from staycalm.domains.incidents.postmortem.schemas import (
 )
 from staycalm.domains.incidents.postmortem.sections import SECTIONS
 from staycalm.kit.database import Database, ReadTx
-from staycalm.kit.http import Db, allow
+from staycalm.kit.http import Db, Router, allow
 
-router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
+router = Router(prefix="/api/v1/incidents", tags=["incidents"])
 Reader = Annotated[Actor, allow("incidents", "read")]
 Writer = Annotated[Actor, allow("incidents", "write")]
 Limit = Annotated[int, Query(ge=1, le=500)]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
 from markupsafe import Markup
 from starlette.datastructures import FormData
@@ -33,9 +33,9 @@ from staycalm.domains.incidents.report.facts import Facts
 from staycalm.domains.incidents.report.reading import read_report
 from staycalm.domains.incidents.report.told import action_items
 from staycalm.kit.database import Database, ReadTx
-from staycalm.kit.http import Db, allow, view
+from staycalm.kit.http import Db, Router, allow, view
 
-page_router = APIRouter(include_in_schema=False)
+page_router = Router(include_in_schema=False)
 Reader = Annotated[Actor, allow("incidents", "read")]
 Writer = Annotated[Actor, allow("incidents", "write")]
 Words = Annotated[str, Form(max_length=1000)]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Path, Request, Response
+from fastapi import Form, Path, Request, Response
 from fastapi.responses import RedirectResponse
 
 from staycalm.core.actor import Actor
 from staycalm.domains.oncall.digest import queries, service
 from staycalm.kit.database import ReadTx
-from staycalm.kit.http import Db, allow, public, view
+from staycalm.kit.http import Db, Router, allow, public, view
 
-page_router = APIRouter(include_in_schema=False)
+page_router = Router(include_in_schema=False)
 Reader = Annotated[Actor, allow("oncall", "read")]
 Responder = Annotated[Actor, allow("oncall", "write")]
 Token = Annotated[str, Path(min_length=1, max_length=200)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from staycalm.core.actor import Actor
 from staycalm.domains.oncall.edge import Edge
@@ -17,9 +17,9 @@ from staycalm.domains.oncall.feeds.schemas import (
     feed_out,
     new_feed_out,
 )
-from staycalm.kit.http import Db, allow
+from staycalm.kit.http import Db, Router, allow
 
-router = APIRouter(prefix="/api/v1/oncall/feeds", tags=["oncall"])
+router = Router(prefix="/api/v1/oncall/feeds", tags=["oncall"])
 Reader = Annotated[Actor, allow("oncall", "read")]
 Responder = Annotated[Actor, allow("oncall", "write")]
 

@@ -6,7 +6,7 @@ import hashlib
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Path, Request, Response
+from fastapi import Form, Path, Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 
 from staycalm.core.actor import Actor
@@ -17,9 +17,9 @@ from staycalm.domains.oncall.feeds.queries import Feed, FeedContent
 from staycalm.domains.oncall.feeds.service import NewFeed
 from staycalm.domains.oncall.schedules.queries import list_schedules
 from staycalm.kit.database import ReadTx
-from staycalm.kit.http import Db, allow, public, view
+from staycalm.kit.http import Db, Router, allow, public, view
 
-page_router = APIRouter(include_in_schema=False)
+page_router = Router(include_in_schema=False)
 Reader = Annotated[Actor, allow("oncall", "read")]
 Responder = Annotated[Actor, allow("oncall", "write")]
 Token = Annotated[str, Path(min_length=1, max_length=200)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from staycalm.core.actor import Actor
 from staycalm.domains.oncall.schedules import covering
@@ -18,9 +18,9 @@ from staycalm.domains.oncall.schedules.schemas import (
 )
 from staycalm.domains.oncall.schemas import NewOverride, OverridePage, override_out
 from staycalm.kit.database import ReadTx
-from staycalm.kit.http import Db, allow
+from staycalm.kit.http import Db, Router, allow
 
-router = APIRouter(prefix="/api/v1/oncall", tags=["oncall"])
+router = Router(prefix="/api/v1/oncall", tags=["oncall"])
 Reader = Annotated[Actor, allow("oncall", "read")]
 Configurer = Annotated[Actor, allow("config", "write")]
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from staycalm.core.actor import Actor
@@ -21,9 +21,9 @@ from staycalm.domains.oncall.schedules.service import check_zone
 from staycalm.domains.oncall.schedules.stints import Shift
 from staycalm.domains.oncall.schedules.wall_clock import first_instant
 from staycalm.kit.database import ReadTx, Tx
-from staycalm.kit.http import Db, allow, view
+from staycalm.kit.http import Db, Router, allow, view
 
-page_router = APIRouter(include_in_schema=False)
+page_router = Router(include_in_schema=False)
 Configurer = Annotated[Actor, allow("config", "write")]
 Short = Annotated[str, Form(max_length=100)]
 Reason = Annotated[str, Form(max_length=500)]
