@@ -21,6 +21,7 @@ import pytest
 from staycalm.adapters.filestore import FileStore
 from staycalm.adapters.process import ProcessSettings, ProcessTarget, proc
 from staycalm.adapters.process.layout import MARK, InstancePlace
+from staycalm.adapters.process.waiting import wait_ready
 from staycalm.kit.clock import SystemClock
 from staycalm.ports.deploy import HealthCheck, LogLine, RevisionSpec
 from staycalm.ports.errors import DigestMismatch, InvalidSpec, PortError
@@ -352,6 +353,38 @@ def test_a_stopped_instance_gets_its_port_again_unless_somebody_took_it(tmp_path
             assert second is not None
             assert second != first
             assert await answers(second)
+
+    play(tmp_path, story)
+
+
+def test_a_start_that_fails_because_the_port_was_taken_meanwhile_is_made_on_another(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    wait = f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)\n"
+
+    async def story(bench: Bench) -> None:
+        spec = replace(bench.spec, command=(*PYTHON, "-c", wait + "exec(open('server.py').read())"))
+        first = (await bench.target.start(spec)).instances[0].endpoint
+        assert first is not None
+        with socket.socket() as other:
+            other.bind((first.host, first.port))
+            gate.touch()
+            (instance,) = (await wait_ready(bench.target, spec, SystemClock())).instances
+        assert instance.endpoint not in (None, first)
+        told = " ".join(line.text for line in await bench.target.logs(spec.revision))
+        assert f"port {first.port} is taken by another process" in told
+
+    play(tmp_path, story)
+
+
+def test_a_port_is_none_that_an_outgoing_connection_may_be_given(tmp_path: Path) -> None:
+    first_outgoing = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    if first_outgoing < 25_000:
+        pytest.skip("this machine gives nearly every port to outgoing connections")
+
+    async def story(bench: Bench) -> None:
+        (instance,) = (await bench.ready()).instances
+        assert instance.endpoint is not None
+        assert instance.endpoint.port < first_outgoing
 
     play(tmp_path, story)
 

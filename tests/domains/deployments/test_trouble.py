@@ -163,3 +163,22 @@ def test_a_deployment_that_never_starts_does_not_come_back_to_life(world: World)
     world.clock.advance(minutes=11)
     world.run_to("aborted", 5)
     assert world.target.running() == set()
+
+
+def test_stable_that_was_lost_in_a_rollout_runs_again_and_its_route_follows_it(world: World) -> None:
+    candidate_at_half(world)
+    stable = world.target.revisions["shop-production-1"]
+    before = stable.ports
+    stable.instances, stable.ports = 0, ()
+    for port in before:
+        world.router.behave(port, Behaviour(is_healthy=False))
+
+    def members() -> tuple[int, ...]:
+        return tuple(end.port for end in world.router.edges[SHOP].spec.members["blue"])
+
+    world.run(60, until=lambda: members() != before)
+    assert members() == stable.ports
+    assert set(stable.ports).isdisjoint(before)
+    assert stable.instances == 2
+    assert (world.newest().state, world.newest().weight) == ("shifting", 50.0)
+    assert world.split() == Split("blue", "green", 50.0, world.newest().preview_token)

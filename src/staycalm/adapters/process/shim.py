@@ -32,6 +32,9 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 LONGEST_LINE = 16 * 1024
 TICK_S = 0.05
 LOCK_TRIES = 5
+PORT_PATIENCE_S = 0.5
+LOWEST_PORT = 20_000
+PORT_TRIES = 64
 PARENT_POLL_S = 0.5
 IS_LINUX = sys.platform.startswith("linux")
 
@@ -65,6 +68,15 @@ def children() -> list[int]:
     except OSError:
         return []
     return [pid for pid in pids if (fields := stat_fields(pid)) and fields[1] == me]
+
+
+def lowest_outgoing_port() -> int:
+    """Return where the ports begin that the kernel gives to outgoing connections (ip(7), ip_local_port_range)."""
+    try:
+        with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+            return int(file.read().split()[0])
+    except (OSError, ValueError, IndexError):
+        return LOWEST_PORT
 
 
 def send(pid: int, number: int, *, group: bool = False) -> None:
@@ -147,7 +159,7 @@ class Shim:
         self.ticks: int | None = None
         self.started_at = self.started = 0.0
         self.restarts, self.delay = 0, config["restart_first_s"]
-        self.deadline = 0.0
+        self.deadline = self.port_given_up = 0.0
         self.is_told_to_stop = False
         self.port: int | None = None
         self.reservation: socket.socket | None = None
@@ -232,11 +244,11 @@ class Shim:
 
     # -- the port ------------------------------------------------------------------------------------
 
-    def reserve(self, port: int) -> bool:
+    def reserve(self, port: int, *, is_shared: bool = True) -> bool:
         """The port (0: any) is bound, but not listened on, until the program needs it."""
         self.release()
         reservation = socket.socket()
-        reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, is_shared)
         try:
             reservation.bind((self.config["address"], port))
         except OSError as error:
@@ -246,6 +258,18 @@ class Shim:
             return False
         self.reservation, self.port = reservation, reservation.getsockname()[1]
         return True
+
+    def choose(self) -> None:
+        """A free port is reserved, if possible one that the kernel gives to no outgoing connection: between the
+        end of the reservation and the program's own bind, such a connection could take it.
+        """
+        ports = range(LOWEST_PORT, lowest_outgoing_port())
+        for n in range(min(PORT_TRIES, len(ports))):
+            port = ports[(os.getpid() + n) % len(ports)]
+            # Without SO_REUSEADDR: a port that another supervisor has reserved is not free.
+            if self.reserve(port, is_shared=False):
+                return
+        self.reserve(0)
 
     def release(self) -> None:
         if self.reservation is not None:
@@ -335,7 +359,7 @@ class Shim:
                 self.kill_rest()
                 return TICK_S
             if self.config["needs_port"] and self.reservation is None and not self.reserve(self.port or 0):
-                self.wait_for_port(now)
+                self.do_without_port(now)
             elif now >= self.deadline:
                 self.start_again(now)
         if self.phase == "waiting":
@@ -351,12 +375,16 @@ class Shim:
         self.delay = min(self.delay * 2, self.config["restart_max_s"])
         self.tell()
 
-    def wait_for_port(self, now: float) -> None:
+    def do_without_port(self, now: float) -> None:
+        """Who has the port may soon be gone; if not, the program gets another: it is not the program's fault."""
         reason = f"port {self.port} is taken by another process"
         if self.reason != reason:
-            self.reason = reason
+            self.reason, self.port_given_up = reason, now + PORT_PATIENCE_S
             self.note(reason)
             self.tell()
+        if now >= self.port_given_up:
+            self.choose()
+            self.note(f"port {self.port} is taken instead")
         self.deadline = max(self.deadline, now + self.config["restart_first_s"])
 
     def start_again(self, now: float) -> None:
@@ -446,7 +474,7 @@ def main() -> None:
         shim.listen()
         problem = None
         if config["needs_port"] and not (config["port"] and shim.reserve(config["port"])):
-            shim.reserve(0)
+            shim.choose()
         problem = shim.launch()
         if problem is not None:
             shim.phase, shim.reason, is_running = "failed", problem, False

@@ -13,7 +13,7 @@ from staycalm.domains.deployments.watching.state import Sources, WatchState
 from staycalm.kit.reconcile import Effect
 from staycalm.ports.deploy import LogLine, RevisionSpec, RevisionStatus
 from staycalm.ports.smoke import SmokeCheck, SmokeResult
-from staycalm.ports.traffic import RouteSpec, Slot, Split
+from staycalm.ports.traffic import Endpoint, RouteSpec, Slot, Split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +174,8 @@ class SentBack:
 class Looked:
     """What one look saw and did. `sent_back` is set when stable serves everything again.
 
-    `back_problem`: going back was tried and not confirmed.
+    `back_problem`: going back was tried and not confirmed. `stable_moved_to`: where stable listens now, if that is
+    elsewhere than its route says.
     """
 
     at: datetime
@@ -188,6 +189,7 @@ class Looked:
     sent_back: SentBack | None = None
     back_problem: str | None = None
     has_drifted: bool = False
+    stable_moved_to: tuple[Endpoint, ...] = ()
 
     def evidence(self) -> dict[str, Any]:
         """Return everything the reaction rests on, as JSON values; empty for an adopted rollback."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from staycalm.domains.deployments.analysis import Judgement, Poll, judge, observe
 from staycalm.domains.deployments.decisions import Health, Reaction, hard_trigger, react
 from staycalm.domains.deployments.reconcile.effects import Looked, Watch, WayBack
-from staycalm.domains.deployments.reconcile.outside import Outside, find_adopted, is_off, send_back
+from staycalm.domains.deployments.reconcile.outside import Outside, find_adopted, is_off, needs_start, send_back
 from staycalm.domains.deployments.watching import counters, tally
 from staycalm.domains.deployments.watching.state import Sources, Totals, WatchState
 from staycalm.ports.errors import OutsideUnavailable, PortError, Unsupported
-from staycalm.ports.traffic import EdgeObservation, Samples
+from staycalm.ports.traffic import EdgeObservation, Endpoint, Samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class _Sight:
 
     state: WatchState
     edges: tuple[EdgeObservation, ...]
+    moved: tuple[Endpoint, ...]
 
 
 async def watch(outside: Outside, effect: Watch) -> Looked:
@@ -52,7 +54,8 @@ async def watch(outside: Outside, effect: Watch) -> Looked:
         told=judgement,
         trigger=trigger,
         reaction=reaction,
-        has_drifted=_has_drifted(sight.edges, sources),
+        has_drifted=bool(sight.moved) or _has_drifted(sight.edges, sources),
+        stable_moved_to=sight.moved,
     )
     return await _roll_back(outside, effect, looked) if reaction.kind == "roll_back" else looked
 
@@ -130,8 +133,39 @@ async def _see(outside: Outside, effect: Watch, now: datetime) -> _Sight:
             counts=events,
         )
         state = replace(state, analysis=observe(state.analysis, poll, sources.limits), judgement=None)
+    moved: tuple[Endpoint, ...] = ()
+    if _is_health_due(state, sources, now_s) and _misses_members(edges, effect):
+        with suppress(OutsideUnavailable):
+            moved = await _look_after_stable(outside, effect)
     state = await _with_health(outside, state, sources, edges, now_s)
-    return _Sight(replace(state, last_s=now_s), edges)
+    return _Sight(replace(state, last_s=now_s), edges, moved)
+
+
+def _is_health_due(state: WatchState, sources: Sources, now_s: float) -> bool:
+    return state.health_at_s is None or now_s >= state.health_at_s + sources.health_every_s
+
+
+def _misses_members(edges: tuple[EdgeObservation, ...], effect: Watch) -> bool:
+    """Return whether a proxy finds fewer healthy members of stable than there should be."""
+    slot = effect.sources.stable
+    members = len(effect.sources.endpoints.get(slot, ()))
+    return any(edge.is_live and edge.healthy_members.get(slot, members) < members for edge in edges)
+
+
+async def _look_after_stable(outside: Outside, effect: Watch) -> tuple[Endpoint, ...]:
+    """Stable runs, started again where even its supervisor was gone; returns where it listens if that is elsewhere
+    than its route says, else nothing.
+    """
+    back = effect.back
+    if back.stable is None or back.stable_target is None:
+        return ()
+    target = outside.target(back.stable_target)
+    status = await target.status(back.stable)
+    if needs_start(status):
+        await target.prepare(back.stable)
+        status = await target.start(back.stable)
+    found = tuple(i.endpoint for i in status.instances if i.endpoint is not None)
+    return found if found != effect.sources.endpoints.get(effect.sources.stable, ()) else ()
 
 
 def _tallied(state: WatchState, samples: Samples, sources: Sources, now_s: float) -> WatchState:
@@ -183,7 +217,7 @@ async def _with_health(
     outside: Outside, state: WatchState, sources: Sources, edges: tuple[EdgeObservation, ...], now_s: float
 ) -> WatchState:
     health = replace(state.health, memberless_looks=_memberless(state.health, sources, edges))
-    if state.health_at_s is not None and now_s < state.health_at_s + sources.health_every_s:
+    if not _is_health_due(state, sources, now_s):
         return replace(state, health=health)
     try:
         status = await outside.target(sources.target).status(sources.candidate_spec)

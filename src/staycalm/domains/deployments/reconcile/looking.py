@@ -9,12 +9,14 @@ from typing import Any
 from staycalm.domains.deployments.changes import (
     change_deployment,
     change_place,
+    change_revision,
     look_again,
     save_evidence,
     save_look,
     save_moment,
 )
 from staycalm.domains.deployments.machine import WITH_TRAFFIC
+from staycalm.domains.deployments.queries import get_revision
 from staycalm.domains.deployments.reconcile import endings, finishing
 from staycalm.domains.deployments.reconcile.effects import Looked, Watch
 from staycalm.domains.deployments.reconcile.endings import Cause
@@ -56,6 +58,8 @@ def settle_look(
         return
     state, d = _save(tx, d, looked, settings)
     scene = replace(scene, deployment=d)
+    if looked.stable_moved_to and effect.back.stable is not None:
+        change_revision(tx, get_revision(tx, effect.back.stable.revision), endpoints=looked.stable_moved_to)
     _react(tx, scene, effect, looked, state, settings)
     memory.states[d.id] = state
     if looked.reaction.kind == "roll_back":

@@ -172,14 +172,18 @@ async def _is_stable_healthy(outside: Outside, effect: WayBack) -> bool:
     return all(edge.healthy_members.get(slot, 1) > 0 for edge in seen if edge.is_live)
 
 
+def needs_start(status: RevisionStatus) -> bool:
+    """Return whether to start what should run. A target's own supervisor starts again what ends, if it lives."""
+    return not status.exists or not status.instances or any(i.readiness == "exited" for i in status.instances)
+
+
 async def inspect(outside: Outside, effect: Inspect) -> Inspected:
     """What should serve does again, or what is wrong is known. A restarted revision gets its route next time."""
     statuses: list[RevisionStatus] = []
     for name, spec in effect.running:
         target = outside.target(name)
         status = await target.status(spec)
-        # A target's own supervisor starts again what ends; one that is gone itself does not.
-        if not status.exists or not status.instances or any(i.readiness == "exited" for i in status.instances):
+        if needs_start(status):
             await target.prepare(spec)
             await target.start(spec)
             return Inspected(f"{spec.revision} did not run", is_mended=True)
