@@ -43,9 +43,9 @@ def fire(words: str) -> Callable[[Tx], Any]:
     )  # fmt: skip
 
 
-def take_over(person: str) -> Callable[[Tx], Any]:
+def take_over(person: str, schedule: str = "payments") -> Callable[[Tx], Any]:
     return lambda tx: schedules.add_override(
-        tx, BOB, schedule="payments", role="primary", person=person, starts_at=None,
+        tx, BOB, schedule=schedule, role="primary", person=person, starts_at=None,
         ends_at=tx.now + timedelta(hours=1),
     )  # fmt: skip
 
@@ -66,7 +66,14 @@ PAGES = {
     "a rollout": News("/deployments/DEP-6", ".verdict", pause, "Paused by a person.", resume, "Healthy so far"),
     "an incident": News("/incidents/INC-1", "ol.timeline", note("Heard."), "Heard.", note("Missed."), "Missed."),
     "alerts": News("/alerts", ".found", fire("Heard alert"), "Heard alert", fire("Missed alert"), "Missed alert"),
-    "on-call": News("/oncall", "[data-topic^=oncall]", take_over("alice"), "alice", take_over("root"), "root"),
+    "on-call": News(
+        "/oncall",
+        "#schedule-payments",
+        take_over("alice"),
+        "alice is primary",
+        take_over("root"),
+        "root is primary",
+    ),
 }
 
 
@@ -96,6 +103,24 @@ def test_news_arrive_and_a_cut_is_said_marked_and_healed(seen: Seen, news: News)
     expect(state).to_have_text("live")
     expect(warning).to_be_hidden()
     assert not page.evaluate(marked)
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("/people?q=root", ".people .block"),
+        ("/people/root", "[data-topic$=duty] p"),
+        ("/teams", ".team dd .block"),
+    ],
+)
+def test_whoever_takes_over_is_on_call_wherever_people_stand(seen: Seen, path: str, place: str) -> None:
+    seen.server.write(take_over("alice", "platform"))
+    page = seen.open(path)
+    expect(page.locator("[data-live-state]")).to_have_text("live")
+    root = page.locator(place, has_text="platform").filter(has_text="root" if path == "/teams" else "on call")
+    expect(root).to_have_count(0)
+    seen.server.write(take_over("root", "platform"))
+    expect(root).to_have_count(1)
 
 
 def test_nothing_broke_meanwhile(seen: Seen) -> None:

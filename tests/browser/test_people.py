@@ -211,7 +211,7 @@ def test_whoever_may_not_change_people_is_shown_no_way_to(office: Office) -> Non
     page.fill("[name=password]", PASSWORD)
     page.click("main button")
     expect(page.get_by_role("heading", name="On call", exact=True)).to_be_visible()
-    expect(page.get_by_text("until").first).to_be_visible()
+    expect(page.get_by_text("ends").first).to_be_visible()
     assert page.get_by_text("Deactivate").count() == 0
     assert page.get_by_text("Reached by").count() == 0
     page.goto(f"{office.url}/people")

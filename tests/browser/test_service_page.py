@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from staycalm.core.priority import Priority
 from staycalm.domains.alerts import service as alerts
 from staycalm.domains.catalog import model as catalog
 from staycalm.domains.monitoring.sampling.model import hours, minutes
 from staycalm.domains.monitoring.uptime.model import days
+from staycalm.domains.oncall.schedules import service as schedules
 from staycalm.kit.database import Tx
 from tests.browser.chart_parts import Seen, plain, seen
 from tests.browser.conftest import context, sign_in
@@ -164,3 +167,46 @@ def test_a_new_alert_is_there_without_asking(full: Seen) -> None:
         service="payments", environment="production", settings=SETTINGS.alerts,
     )  # fmt: skip
     expect(page.get_by_role("link", name="Card payments time out")).to_be_visible()
+
+
+def take_over(tx: Tx) -> None:
+    schedules.add_override(
+        tx, ALICE, schedule="platform", role="primary", person="root", starts_at=None,
+        ends_at=tx.now + timedelta(hours=1),
+    )  # fmt: skip
+
+
+def _raise(words: str, priority: Priority) -> Callable[[Tx], Any]:
+    return lambda tx: alerts.raise_alert(
+        tx, ALICE, dedup_key=words, summary=words, priority=priority, **SHOP, settings=SETTINGS.alerts
+    )
+
+
+def _fail_every_second(tx: Tx) -> None:
+    tx.execute(minutes.update().where(minutes.c.service == "shop").values(server_errors=minutes.c.total / 2))
+    _raise("Every second fails", "P3")(tx)
+
+
+def test_signals_and_who_is_called_move_on_but_a_part_looked_at_stands_still(full: Seen) -> None:
+    page = full.open("/services/shop/production?span=24h")
+    failed = page.locator(".panel-errors figcaption")
+    chart = page.locator(".panel-errors svg.chart")
+    expect(page.locator("[data-live-state].on")).to_be_visible()
+    expect(failed).to_contain_text("failed 1.0 %")
+    chart.focus()
+    chart.press("Home")
+    read_at = page.locator(".chart-tip b").first.text_content()
+    full.server.write(_fail_every_second)
+    expect(failed).to_contain_text("failed 50.0 %")
+    expect(page.locator(".chart-tip b").first).to_have_text(read_at or "")
+    assert chart.evaluate("(el) => el === document.activeElement")
+
+    chart.press("+")
+    part = page.locator("[data-charts][data-part]")
+    expect(part).to_be_visible()
+    ends = part.get_attribute("data-end")
+    full.server.write(take_over)
+    full.server.write(_raise("While a part is looked at", "P1"))
+    expect(page.locator("#oncall")).to_contain_text("root")
+    expect(page.get_by_role("link", name="While a part is looked at")).to_be_visible()
+    assert part.get_attribute("data-end") == ends

@@ -18,20 +18,23 @@ from staycalm.domains.oncall import calendar_pages as oncall
 from staycalm.kit.database import Database, ReadTx
 from staycalm.kit.http import Views
 from staycalm.kit.live import Draw, LiveHub
-from staycalm.web import home
-from staycalm.web.services import pages as services
+from staycalm.web import home, people
+from staycalm.web.services import live as services
+from staycalm.web.services.signals import SPANS_S
 
 # The resource that one must be able to read, as on the page that shows the fragment.
 NEEDS = {
     "overview": "incidents", "services": "metrics", "running": "metrics", "DEP": "metrics", "alerts": "alerts",
     "ALG": "alerts", "BLK": "alerts", "incidents": "incidents", "INC": "incidents", "oncall": "oncall",
-    "SVC": "incidents",
+    "SVC": "incidents", "SIG": "metrics", "REC": "metrics", "CALL": "metrics", "NEED": "incidents",
+    "calendar": "oncall", "people": "people", "PER": "people", "teams": "people",
 }  # fmt: skip
 LOOK_EVERY_S = 0.5
 # What changes without an event: figures, times of the next step, what happens to an incident's causes.
 REFRESH_S = {
     "running": 1.0, "services": 10.0, "overview": 10.0, "oncall": 30.0, "INC": 5.0, "alerts": 5.0, "BLK": 1.0,
-    "SVC": 5.0,
+    "SVC": 5.0, "SIG": 30.0, "REC": 30.0, "CALL": 15.0, "NEED": 10.0, "calendar": 30.0, "people": 15.0,
+    "PER": 15.0, "teams": 15.0,
 }  # fmt: skip
 STAMPS_AT_ONCE = 100
 
@@ -49,7 +52,15 @@ def draws(database: Database, views: Views, ask: home.AskOwnHealth) -> dict[str,
         "incidents": partial(incidents.draw_open, database, views),
         "INC": partial(incidents.draw_incident, database, views),
         "oncall": partial(oncall.draw_oncall, database, views),
+        "calendar": partial(oncall.draw_calendar, database, views),
         "SVC": partial(services.draw_standing, database, views),
+        "SIG": partial(services.draw_signals, database, views),
+        "REC": partial(services.draw_record, database, views),
+        "CALL": partial(services.draw_called, database, views),
+        "NEED": partial(services.draw_around, database, views),
+        "people": partial(people.draw_rows, database, views),
+        "PER": partial(people.draw_person, database, views),
+        "teams": partial(people.draw_teams, database, views),
     }
 
 
@@ -66,11 +77,14 @@ def topics_touched_by(emitted: Sequence[Recorded[Event]]) -> tuple[str, ...]:
     for recorded in emitted:
         event = recorded.event
         topics |= _OF_DOMAIN.get(event.name.partition(".")[0], frozenset())
+        topics |= _OF_EVENT.get(event.name, frozenset())
         kind = event.subject.partition("-")[0]
         if kind in ("DEP", "INC", "ALG"):
             topics.add(f"{kind}:{event.subject}")
         if event.service is not None:
-            topics |= {f"SVC:{event.service}@", f"SVC:{event.service}@{event.environment or ''}"}
+            place = f"{event.service}@{event.environment or ''}"
+            topics |= {f"SVC:{event.service}@", f"SVC:{place}", f"REC:{place}"}
+            topics |= {f"SIG:{place}@{span}" for span in SPANS_S}
     return tuple(topics)
 
 
@@ -81,7 +95,18 @@ _OF_DOMAIN = {
     "incidents": frozenset({"incidents:open", "overview:now", "overview:wall"}),
     "oncall": frozenset({"oncall:now", "overview:now", "overview:wall"}),
     "monitoring": frozenset({"overview:now", "overview:wall"}),
+    "accounts": frozenset({"people:*", "PER:*", "teams:all"}),
 }
+# Who has the pager, or will have it, or can be reached: not every step of an escalation.
+_TURNS = frozenset({"calendar:*", "people:*", "PER:*", "teams:all", "CALL:*"})
+_OF_EVENT = dict.fromkeys(
+    (
+        "oncall.shift_started", "oncall.shift_uncovered", "oncall.override_added", "oncall.override_removed",
+        "oncall.schedule_changed", "oncall.policy_changed", "oncall.contact_method_changed",
+        "oncall.coverage_gap_found", "oncall.coverage_restored", "oncall.coverage_lonely",
+    ),
+    _TURNS,
+)  # fmt: skip
 
 
 class Pulse:

@@ -17,6 +17,8 @@ KEEP_ALIVE_S = 15.0  # an event, not a comment: a browser tells its page nothing
 BUFFER = 64
 MAX_TOPICS = 8
 MOST_STREAMS = 200
+EVERY = "*"
+"""Ends a topic that stands for all of its kind, such as `calendar:*`."""
 
 Draw = Callable[[str], Awaitable[str]]
 """Draws the part of a topic after its colon, e.g. `DEP-7` of `deployment:DEP-7`; may raise."""
@@ -61,12 +63,14 @@ class LiveHub:
         return frozenset().union(*(watcher.topics for watcher in self._watchers))
 
     def touch(self, *topics: str) -> None:
-        """Every page that shows one of the topics will have it anew; callable from any thread."""
+        """Every page that shows one of the topics (`kind:*`: of the kind) has it anew; any thread may call it."""
         if self._loop is not None and self._watchers and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._mark, topics)
 
     def _mark(self, topics: tuple[str, ...]) -> None:
-        self._dirty.update(topics)
+        for topic in topics:
+            every = topic.removesuffix(EVERY)
+            self._dirty |= {topic} if every == topic else {t for t in self.watched() if t.startswith(every)}
         self._wake.set()
 
     async def run(self, stopping: asyncio.Event) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Annotated, Any
+from urllib.parse import parse_qsl, urlencode
+from zoneinfo import ZoneInfo
 
 from fastapi import Query, Request, Response
 
@@ -28,7 +30,7 @@ from staycalm.domains.oncall.contacts.queries import configured_channels, method
 from staycalm.domains.oncall.policies.queries import list_policies
 from staycalm.domains.oncall.schedules.queries import OnCallNow, calendar, list_on_call
 from staycalm.kit.database import Database, ReadTx
-from staycalm.kit.http import Db, Router, allow, view
+from staycalm.kit.http import Db, Router, Views, allow, view
 
 page_router = Router(include_in_schema=False)
 Reader = Annotated[Actor, allow("people", "read")]
@@ -67,18 +69,38 @@ class PersonRow:
         return self.person.is_active and not self.person.has_password
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The filter of the list, as it stands in its address."""
+
+    q: str = ""
+    role: str = ""
+    team: str = ""
+    inactive: bool = False
+    page: int = 1
+
+    def query(self, **changed: Any) -> str:
+        """Return the filter as it stands in an address, with these parts changed; "" for everybody."""
+        told = asdict(replace(self, **changed))
+        parts = {name: value for name, value in told.items() if value != getattr(EVERYBODY, name)}
+        return urlencode({name: "true" if value is True else value for name, value in parts.items()})
+
+
+EVERYBODY = Wanted()
+
+
 @dataclass(frozen=True)
 class PeopleList:
     """One page of people. `matching` counts them all."""
 
     rows: tuple[PersonRow, ...]
     matching: int
-    page: int
+    wanted: Wanted
     teams: tuple[str, ...]
 
     @property
     def has_next(self) -> bool:
-        return self.page * PAGE < self.matching
+        return self.wanted.page * PAGE < self.matching
 
 
 @dataclass(frozen=True)
@@ -110,7 +132,7 @@ async def show_people(
     inactive: bool = False, page: Annotated[int, Query(ge=1, le=1000)] = 1,
 ) -> Response:  # fmt: skip
     """Everybody, filtered by what stands in the address."""
-    return await draw_people(request, db, q=q, role=role, team=team, inactive=inactive, page=page)
+    return await draw_people(request, db, Wanted(q, role, team, inactive, page))
 
 
 @page_router.get("/teams")
@@ -120,34 +142,57 @@ async def show_teams(request: Request, db: Db, who: Reader) -> Response:
 
 
 async def draw_people(
-    request: Request, db: Database, *, q: str = "", role: str = "", team: str = "", inactive: bool = False,
-    page: int = 1, status: int = 200, problem: str = "", form: Mapping[str, Any] = MappingProxyType({}),
+    request: Request, db: Database, wanted: Wanted = EVERYBODY, *, status: int = 200, problem: str = "",
+    form: Mapping[str, Any] = MappingProxyType({}),
 ) -> Response:  # fmt: skip
     """Return the list; `problem` and `form` are of an invitation that was refused."""
-    found = await db.read(read_people, q=q, role=role, team=team, inactive=inactive, page=page)
-    wanted = {"q": q, "role": role, "team": team, "inactive": inactive}
+    found = await db.read(read_people, wanted)
     may_change = decide(request.state.identity.roles, "people", "write")
     return view(
-        request, "web/people/list.html", status=status, found=found, wanted=wanted, may_change=may_change,
-        all_roles=ROLES[:-1], standing=STANDING_ROLES, zones=zone_names() if may_change else (), problem=problem,
-        form=form,
+        request, "web/people/list.html", status=status, found=found, may_change=may_change, all_roles=ROLES[:-1],
+        standing=STANDING_ROLES, zones=zone_names() if may_change else (), problem=problem, form=form,
     )  # fmt: skip
 
 
-def read_people(tx: ReadTx, *, q: str, role: str, team: str, inactive: bool, page: int) -> PeopleList:
+async def draw_rows(db: Database, views: Views, key: str) -> str:
+    """Return the list's rows; the key is the filter as it stands in the address."""
+    told = dict(parse_qsl(key[:1000]))
+    page = told.get("page", "1")
+    wanted = Wanted(
+        told.get("q", ""), told.get("role", ""), told.get("team", ""), told.get("inactive") == "true",
+        int(page) if page.isdecimal() else 1,
+    )  # fmt: skip
+    return views.fragment("web/people/rows.html", found=await db.read(read_people, wanted))
+
+
+async def draw_person(db: Database, views: Views, key: str) -> str:
+    """Return a part of somebody's page: `HANDLE@duty`, when they are on call, or `HANDLE@roles`."""
+    handle, _, part = key.partition("@")
+    found = await db.read(read_person, handle)
+    if part == "roles":
+        return views.fragment("web/people/held.html", found=found)
+    return views.fragment("web/people/duty.html", found=found, zone=ZoneInfo(found.row.person.time_zone))
+
+
+async def draw_teams(db: Database, views: Views, key: str) -> str:
+    """Return every team."""
+    return views.fragment("web/people/team_cards.html", teams=await db.read(read_teams))
+
+
+def read_people(tx: ReadTx, wanted: Wanted) -> PeopleList:
     """Return one page of the people that match, by handle."""
     teams = list_teams(tx)
     members = {each.name: _everybody_of(each) for each in teams}
-    asked = q.strip().casefold()
+    asked = wanted.q.strip().casefold()
     matching = [
         person
-        for person in list_people(tx, even_inactive=inactive)
+        for person in list_people(tx, even_inactive=wanted.inactive)
         if (not asked or asked in f"{person.handle} {person.name} {person.email}".casefold())
-        and (not role or role in person.roles)
-        and (not team or person.handle in members.get(team, ()))
+        and (not wanted.role or wanted.role in person.roles)
+        and (not wanted.team or person.handle in members.get(wanted.team, ()))
     ]
-    shown = matching[(page - 1) * PAGE : page * PAGE]
-    return PeopleList(rows_of(tx, shown, teams), len(matching), page, tuple(each.name for each in teams))
+    shown = matching[(wanted.page - 1) * PAGE : wanted.page * PAGE]
+    return PeopleList(rows_of(tx, shown, teams), len(matching), wanted, tuple(each.name for each in teams))
 
 
 def rows_of(tx: ReadTx, people: Iterable[Person], teams: Iterable[Team]) -> tuple[PersonRow, ...]:
@@ -162,7 +207,7 @@ def rows_of(tx: ReadTx, people: Iterable[Person], teams: Iterable[Team]) -> tupl
             person,
             seen.get(person.handle),
             tuple(of_teams[person.handle]),
-            tuple(duties[person.handle]),
+            tuple(sorted(duties[person.handle], key=lambda duty: not duty.is_now)),
             bool(reachable_methods(tx, person.handle, channels)),
         )
         for person in people

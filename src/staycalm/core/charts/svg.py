@@ -16,7 +16,8 @@ INNER = PICTURE_WIDTH - LEFT - RIGHT
 GROUND, TEXT, MUTED, GRID = "#ffffff", "#18211e", "#5b6763", "#dcdfda"
 COLOURS = {
     "stable": "#2f6fb3", "candidate": "#c26a12", "errors": "#b3261e", "latency": "#1f5fa8", "counts": "#0e7c6b",
-    "traffic": "#0e7c6b", "plan": "#5b6763", "fill": "#8f6bc4", "median": "#7c8882",
+    "traffic": "#0e7c6b", "plan": "#5b6763", "fill": "#8f6bc4", "median": "#1f5fa8",
+    "stable-median": "#2f6fb3", "candidate-median": "#c26a12",
 }  # fmt: skip
 TONES = {"bad": "#b3261e", "warn": "#8a5a00", "ok": "#17754a", "busy": "#1f5fa8"}
 FONT = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', 'DejaVu Sans', sans-serif"
@@ -114,7 +115,8 @@ def _keys(panel: Panel, frame: _Frame) -> Iterator[str]:
         )
         right -= 6.3 * len(words) + 8
         colour = COLOURS.get(line.role, MUTED)
-        yield f'<path d="M{right - 16} {frame.top - 16}h16" stroke="{colour}" stroke-width="3"/>'
+        dots = ' stroke-dasharray="3 3"' if line.role.endswith("median") else ""
+        yield f'<path d="M{right - 16} {frame.top - 16}h16" stroke="{colour}" stroke-width="3"{dots}/>'
         right -= 34
 
 
@@ -123,7 +125,9 @@ def _line(line: Line) -> Iterator[str]:
     for path, opacity in ((line.area, 0.14), (line.band, 0.2)):
         if path:
             yield f'<path d="{path}" fill="{colour}" fill-opacity="{opacity}"/>'
-    dashes = 'stroke-width="1.5" stroke-dasharray="3 5"' if line.is_plan else 'stroke-width="2"'
+    dashes = 'stroke-width="2"'
+    if line.is_plan or line.role.endswith("median"):
+        dashes = f'stroke-width="1.5" stroke-dasharray="{"3 5" if line.is_plan else "1 4"}"'
     yield _path(line.path, MUTED if line.is_plan else colour, dashes)
 
 

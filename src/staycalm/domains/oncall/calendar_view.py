@@ -41,11 +41,13 @@ COMMON_ZONES = (
 class Asked:
     """What the address asks for: a week from the day it names, or five weeks from the Monday before it.
 
-    `zone` is the reader's unless the address says otherwise; `also` are further scales.
+    `zone` is the reader's unless the address says otherwise; `also` are further scales. `is_fixed`: the
+    address names the day; else it is today, also on a page that stays open over midnight.
     """
 
     view: View
     first: date
+    is_fixed: bool
     zone: ZoneInfo
     own_zone: str
     also: tuple[ZoneInfo, ...] = ()
@@ -55,11 +57,16 @@ class Asked:
     def link(self, **changed: Any) -> str:
         """Return the address of the same page with something changed."""
         values = {
-            "view": self.view, "from": self.first.isoformat(), "zone": str(self.zone),
+            "view": self.view, "from": self.first.isoformat() if self.is_fixed else None, "zone": str(self.zone),
             "also": ",".join(map(str, self.also)), "schedule": self.schedule, "mine": "1" if self.mine else None,
             **{key.rstrip("_"): value for key, value in changed.items()},
         }  # fmt: skip
         return "/oncall?" + urlencode({key: value for key, value in values.items() if value})
+
+    def topic(self, part: str, me: str, may_configure: bool) -> str:
+        """Return the live topic that draws a part of the page anew for this reader: `range`, `mine` or `days`."""
+        told = self.link(part=part, me=me, edit="1" if may_configure else None)
+        return "calendar:" + told.partition("?")[2]
 
     @property
     def last(self) -> date:
@@ -120,16 +127,32 @@ class NowView:
 
 
 @dataclass(frozen=True)
+class DaysView:
+    """The calendar, and who can be reached. `is_any`: there is a schedule at all."""
+
+    asked: Asked
+    is_any: bool
+    schedules: tuple[ScheduleView, ...]
+    reach: tuple[Reach, ...]
+
+
+@dataclass(frozen=True)
+class MineView:
+    """The reader's own shifts."""
+
+    asked: Asked
+    shifts: tuple[Shift, ...]
+
+
+@dataclass(frozen=True)
 class OncallView:
     """Everything on the page."""
 
-    asked: Asked
     now: NowView
     names: tuple[str, ...]
-    schedules: tuple[ScheduleView, ...]
-    mine: tuple[Shift, ...]
+    days: DaysView
+    mine: MineView
     added: tuple[tuple[str, Override], ...]
-    reach: tuple[Reach, ...]
     zones: tuple[str, ...]
 
 
@@ -148,6 +171,7 @@ def read_asked(tx: ReadTx, reader: str, told: dict[str, str]) -> Asked:
     return Asked(
         view="month" if told.get("view") == "month" else "week",
         first=monday_of(first) if told.get("view") == "month" else first,
+        is_fixed=bool(told.get("from")),
         zone=zone,
         own_zone=own,
         also=others,
@@ -158,26 +182,35 @@ def read_asked(tx: ReadTx, reader: str, told: dict[str, str]) -> Asked:
 
 def read_oncall(tx: ReadTx, reader: str, told: dict[str, str]) -> OncallView:
     """Return the page for a reader; `told` is the address's query."""
-    asked = read_asked(tx, reader, told)
-    stored = queries.list_schedules(tx)[:MOST_SCHEDULES]
-    mine = covering.shifts_of(tx, reader)
-    chosen = [each for each in stored if asked.schedule in (None, each.schedule.name)]
-    views = [_schedule(tx, each, asked) for each in chosen]
-    if asked.mine:
-        views = [each for each in views if _holds(each.days, reader)]
+    days, mine = read_days(tx, reader, told), read_mine(tx, reader, told)
+    asked, stored = days.asked, queries.list_schedules(tx)[:MOST_SCHEDULES]
     zones = dict.fromkeys(
         [asked.own_zone, str(asked.zone), *(s.schedule.time_zone for s in stored), *COMMON_ZONES]
     )
     return OncallView(
-        asked=asked,
         now=read_now(tx),
         names=tuple(each.schedule.name for each in stored),
-        schedules=tuple(views),
-        mine=mine[:MOST_MINE],
-        added=_added(views, told.get("added", "")),
-        reach=_reach(tx),
+        days=days,
+        mine=mine,
+        added=_added(days.schedules, told.get("added", "")),
         zones=tuple(zones),
     )
+
+
+def read_days(tx: ReadTx, reader: str, told: dict[str, str]) -> DaysView:
+    """Return the calendar as the address asks for it, and who can be reached."""
+    asked = read_asked(tx, reader, told)
+    stored = queries.list_schedules(tx)[:MOST_SCHEDULES]
+    chosen = [each for each in stored if asked.schedule in (None, each.schedule.name)]
+    views = [_schedule(tx, each, asked) for each in chosen]
+    if asked.mine:
+        views = [each for each in views if _holds(each.days, reader)]
+    return DaysView(asked, bool(stored), tuple(views), _reach(tx))
+
+
+def read_mine(tx: ReadTx, reader: str, told: dict[str, str]) -> MineView:
+    """Return the reader's shifts, the next first."""
+    return MineView(read_asked(tx, reader, told), covering.shifts_of(tx, reader)[:MOST_MINE])
 
 
 def read_now(tx: ReadTx) -> NowView:

@@ -16,10 +16,11 @@ from staycalm.core.placement import Placement
 from staycalm.domains.accounts.public import decide
 from staycalm.domains.catalog.public import Service, get_placement, list_placements, list_services
 from staycalm.domains.deployments.public import LiveRevision, list_live
-from staycalm.kit.database import Database, ReadTx
-from staycalm.kit.http import Db, Router, Views, allow, view
+from staycalm.kit.database import ReadTx
+from staycalm.kit.http import Db, Router, allow, view
 from staycalm.kit.http.pictures import as_file, asked_part
-from staycalm.web.services.reading import SPANS_S, read_service, read_standing, signals_chart
+from staycalm.web.services.reading import read_service
+from staycalm.web.services.signals import SPANS_S, signals_chart
 
 page_router = Router(include_in_schema=False)
 Reader = Annotated[Actor, allow("metrics", "read")]
@@ -95,13 +96,6 @@ async def _show(
     return view(
         request, "web/services/show.html", found=found, at=at, spans=tuple(SPANS_S), environment=environment
     )
-
-
-async def draw_standing(db: Database, views: Views, key: str) -> str:
-    """Return how a service stands now; the key is its name, an @, and the environment if one is looked at."""
-    name, _, environment = key.partition("@")
-    found = await db.read(read_standing, name, environment)
-    return views.fragment("web/services/now.html", found=found)
 
 
 def _signals(tx: ReadTx, placement: Placement, span: str, part: tuple[float, float] | None) -> str:

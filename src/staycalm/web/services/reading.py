@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
-from staycalm.core.charts.geometry import Chart, draw
-from staycalm.core.charts.series import Graph, Mark, Series
+from staycalm.core.charts.geometry import Chart
 from staycalm.core.placement import Placement
 from staycalm.domains.alerts.public import Alert
 from staycalm.domains.alerts.queries import list_alerts
@@ -16,22 +14,17 @@ from staycalm.domains.deployments.picture.views import Card, card
 from staycalm.domains.deployments.public import Deployment, LiveRevision, list_deployments, live
 from staycalm.domains.incidents.queries import Incident, list_incidents
 from staycalm.domains.monitoring.public import Signals, golden_signals
-from staycalm.domains.monitoring.sampling.queries import course, oldest_minute
 from staycalm.domains.monitoring.uptime.decisions import Day, overall
 from staycalm.domains.monitoring.uptime.queries import list_days
 from staycalm.domains.oncall.policies.queries import policies_for
 from staycalm.domains.oncall.policies.roster import Roster
 from staycalm.kit.database import ReadTx
 from staycalm.web.services import dependencies
+from staycalm.web.services.signals import SPANS_S, signals_chart, usual_span
 
-SPANS_S = {"1h": 3600.0, "24h": 86400.0, "7d": 7 * 86400.0, "30d": 30 * 86400.0}
-SPAN = "24h"
-YOUNG_S = 3 * 3600.0
 HISTORY = 20
-MARKED = 60
 MOST_OPEN = 10
 PLACEMENTS_SHOWN = 20
-LONGEST_PART_S = 400 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +72,36 @@ class Standing:
     trouble: Trouble | None
 
 
+@dataclass(frozen=True, slots=True)
+class Record:
+    """How a placement has been: its days, oldest first, the share of the watched time it was up, its versions."""
+
+    placement: Placement
+    live: LiveRevision | None
+    days: tuple[Day, ...]
+    uptime: float | None
+    history: tuple[Deployment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """The policy that pages for a service, and whom each of its steps reaches now."""
+
+    policy: str
+    rungs: tuple[Rung, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a service needs and what needs it; `troubled` is empty for who may not read incidents."""
+
+    name: str
+    picture: dependencies.Picture
+    needs: tuple[Neighbour, ...]
+    needed_by: tuple[Neighbour, ...]
+    troubled: frozenset[str]
+
+
 @dataclass(frozen=True)
 class ServiceView(Standing):
     """Everything about a service."""
@@ -87,15 +110,9 @@ class ServiceView(Standing):
     span: str
     chart: Chart | None
     is_part: bool
-    days: tuple[Day, ...]
-    uptime: float | None
-    history: tuple[Deployment, ...]
-    policy: str
-    rungs: tuple[Rung, ...]
-    picture: dependencies.Picture
-    needs: tuple[Neighbour, ...]
-    needed_by: tuple[Neighbour, ...]
-    troubled: frozenset[str]
+    record: Record | None
+    called: Called
+    around: Around
 
 
 def read_service(
@@ -106,12 +123,7 @@ def read_service(
     places = places_of(tx, name)
     chosen = choose(places, environment)
     placement = chosen.config.placement if chosen is not None else None
-    span = span if span in SPANS_S else _usual_span(tx, placement)
-    days = list_days(tx, placement) if placement is not None else ()
-    troubled = _troubled(tx) if may_see_trouble else frozenset()
-    declared = {each.name: each for each in list_services(tx)}
-    needed_by = sorted(each.name for each in declared.values() if name in each.depends_on)
-    policy, rungs = _rungs(tx, name)
+    span = span if span in SPANS_S else usual_span(tx, placement)
     return ServiceView(
         service=service,
         places=places,
@@ -120,16 +132,10 @@ def read_service(
         span=span,
         chart=signals_chart(tx, placement, span=span, part=part) if placement is not None else None,
         is_part=part is not None,
-        days=days,
-        uptime=overall(days),
-        history=_history(tx, placement),
+        record=read_record(tx, placement) if placement is not None else None,
         trouble=_trouble(tx, service, environment) if may_see_trouble else None,
-        policy=policy,
-        rungs=rungs,
-        picture=dependencies.draw(name, {each.name: each.depends_on for each in declared.values()}),
-        needs=tuple(_neighbour(each, declared, troubled) for each in service.depends_on),
-        needed_by=tuple(_neighbour(each, declared, troubled) for each in needed_by),
-        troubled=troubled,
+        called=read_called(tx, name),
+        around=read_around(tx, name, may_see_trouble=may_see_trouble),
     )
 
 
@@ -139,6 +145,41 @@ def read_standing(tx: ReadTx, name: str, environment: str) -> Standing:
     chosen = choose(places_of(tx, name), environment)
     signals = golden_signals(tx, chosen.config.placement) if chosen is not None else None
     return Standing(service, chosen, signals, _trouble(tx, service, environment))
+
+
+def read_record(tx: ReadTx, placement: Placement) -> Record:
+    """Return how the placement has been."""
+    days = list_days(tx, placement)
+    found = list_deployments(tx, limit=HISTORY, service=placement.service, environment=placement.environment)
+    return Record(placement, live(tx, placement), days, overall(days), found.items)
+
+
+def read_called(tx: ReadTx, name: str) -> Called:
+    """Return whom a page for the service reaches now; an empty policy reaches nobody."""
+    policies = policies_for(tx, None, name)
+    if not policies:
+        return Called("", ())
+    roster = Roster(tx)
+    rungs = tuple(
+        Rung(tuple((str(target), roster.people_of(target)) for target in step.targets), step.wait_s)
+        for step in policies[0].steps
+    )
+    return Called(policies[0].name, rungs)
+
+
+def read_around(tx: ReadTx, name: str, *, may_see_trouble: bool) -> Around:
+    """Return what the service needs and what needs it; raises NotFound."""
+    service = get_service(tx, name)
+    declared = {each.name: each for each in list_services(tx)}
+    troubled = _troubled(tx) if may_see_trouble else frozenset()
+    needed_by = sorted(each.name for each in declared.values() if name in each.depends_on)
+    return Around(
+        name,
+        dependencies.draw(name, {each.name: each.depends_on for each in declared.values()}),
+        tuple(_neighbour(each, declared, troubled) for each in service.depends_on),
+        tuple(_neighbour(each, declared, troubled) for each in needed_by),
+        troubled,
+    )
 
 
 def places_of(tx: ReadTx, name: str) -> tuple[Place, ...]:
@@ -162,13 +203,6 @@ def _place(tx: ReadTx, config: PlacementConfig) -> Place:
     return Place(config, serving, running)
 
 
-def _history(tx: ReadTx, placement: Placement | None) -> tuple[Deployment, ...]:
-    if placement is None:
-        return ()
-    found = list_deployments(tx, limit=HISTORY, service=placement.service, environment=placement.environment)
-    return found.items
-
-
 def _trouble(tx: ReadTx, service: Service, environment: str) -> Trouble:
     where = environment or None
     incidents = list_incidents(tx, limit=MOST_OPEN, only_open=True, service=service.name).items
@@ -187,86 +221,3 @@ def _troubled(tx: ReadTx) -> frozenset[str]:
 
 def _neighbour(name: str, declared: dict[str, Service], troubled: frozenset[str]) -> Neighbour:
     return Neighbour(name, name in declared, "in trouble" if name in troubled else "")
-
-
-def _rungs(tx: ReadTx, service: str) -> tuple[str, tuple[Rung, ...]]:
-    """Return the policy that pages for the service, and whom each of its steps reaches now."""
-    policies = policies_for(tx, None, service)
-    if not policies:
-        return "", ()
-    roster = Roster(tx)
-    rungs = tuple(
-        Rung(tuple((str(target), roster.people_of(target)) for target in step.targets), step.wait_s)
-        for step in policies[0].steps
-    )
-    return policies[0].name, rungs
-
-
-def signals_chart(
-    tx: ReadTx, placement: Placement, *, span: str, part: tuple[float, float] | None
-) -> Chart | None:
-    """Return traffic, errors, response time and saturation over the span or the part of it; None without data."""
-    since, until = _window(tx, span, part)
-    points = course(tx, placement, since, until)
-    graphs = signal_graphs(points)
-    marks = [*_deployed(tx, placement, since), *_declared(tx, placement)]
-    chart = draw(graphs, start_s=since.timestamp(), end_s=until.timestamp(), marks=marks)
-    return chart if chart.panels else None
-
-
-def _usual_span(tx: ReadTx, placement: Placement | None) -> str:
-    """Return a day, or an hour while there is hardly more to see."""
-    oldest = oldest_minute(tx, placement) if placement is not None else None
-    is_young = oldest is None or (tx.now - oldest).total_seconds() < YOUNG_S
-    return "1h" if is_young else SPAN
-
-
-def _window(tx: ReadTx, span: str, part: tuple[float, float] | None) -> tuple[datetime, datetime]:
-    if part is None:
-        return tx.now - timedelta(seconds=SPANS_S.get(span, SPANS_S[SPAN])), tx.now
-    until_s = min(part[1], tx.now.timestamp())
-    since_s = max(min(part[0], until_s - 10.0), until_s - LONGEST_PART_S)
-    return datetime.fromtimestamp(since_s, UTC), datetime.fromtimestamp(until_s, UTC)
-
-
-def signal_graphs(points: Sequence[Signals]) -> tuple[Graph, ...]:
-    """Return the golden signals as graphs. SOP §4.2; what was not measured is a gap."""
-    times = tuple(point.at.timestamp() for point in points)
-    traffic = Series("traffic", "requests", times, tuple(p.request_rate for p in points), is_filled=True)
-    errors = Series("errors", "failed", times, tuple(p.error_rate for p in points))
-    half = Series("median", "median", times, tuple(p.p50_ms for p in points))
-    slow = Series("latency", "95 of 100 are faster", times, tuple(p.p95_ms for p in points))
-    fill = Series("fill", "of what is declared", times, tuple(p.saturation for p in points))
-    return (
-        Graph("traffic", "Traffic", "per_s", (traffic,), least_top=1.0),
-        Graph("errors", "Failed answers", "share", (errors,), least_top=0.02, most_top=1.0),
-        Graph("latency", "Response time", "ms", (half, slow), least_top=20.0),
-        Graph("fill", "Saturation", "share", (fill,), least_top=1.0),
-    )
-
-
-def _deployed(tx: ReadTx, placement: Placement, since: datetime) -> list[Mark]:
-    found = list_deployments(tx, limit=MARKED, service=placement.service, environment=placement.environment).items
-    marks = []
-    for d in found:
-        at = d.finished_at or d.first_shift_at or d.requested_at
-        if at >= since:
-            tone = {"rolled-back": "bad", "aborted": "muted", "completed": "ok"}.get(d.state, "busy")
-            words = f"{d.id} {d.state.replace('-', ' ')}: {d.release}"
-            marks.append(Mark(at.timestamp(), d.id, words, tone, f"/deployments/{d.id}"))
-    return marks
-
-
-def _declared(tx: ReadTx, placement: Placement) -> list[Mark]:
-    found = list_incidents(tx, limit=MARKED, service=placement.service).items
-    return [
-        Mark(
-            (each.impact_started_at or each.declared_at).timestamp(),
-            each.id,
-            f"{each.id} {each.priority}: {each.title[:120]}",
-            "bad",
-            each.url_path,
-        )
-        for each in found
-        if each.environment in (None, placement.environment)
-    ]

@@ -20,10 +20,11 @@ OVER_S = 15
 LEAST_TIMED = 10
 LEAST_GAP_S = 30.0
 LATENCIES = ("latency-p50", "latency-p95")
-ARMS = (("stable", "stable"), ("candidate", "candidate"))
+ARMS = ("stable", "candidate")
 Z = 1.96
 Triple = tuple[float | None, float | None, float | None]
 NOTHING: Triple = (None, None, None)
+Find = Callable[[Sequence[Moment], int, str], Triple]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,34 +104,38 @@ def _rate(moments: Sequence[Moment], place: int, who: str) -> Triple:
     return rate, max(0.0, low), min(1.0, high)
 
 
-def _p95(moments: Sequence[Moment], place: int, who: str) -> Triple:
-    """Return p95 over the last quarter of a minute, with the 95 % interval of its rank.
+def _time(share: float, told: str) -> Find:
+    """Return what finds the response time that `share` of the last quarter of a minute do not exceed.
 
-    The rank of the quantile among n is binomial (David & Nagaraja, "Order Statistics", 2003, section 7.1).
+    Its interval is the 95 % one of its rank: the rank of a quantile among n is binomial (David & Nagaraja,
+    "Order Statistics", 2003, section 7.1). `told` names the figure of moments that were stored without times.
     """
-    here = moments[place].body[who].get("times")
-    if here is None:
-        value = moments[place].body[who].get("p95_ms")
-        return value, None, None
-    first = _since(moments, place)
-    before = moments[first].body[who].get("times") if first is not None else None
-    counted = [max(0, a - b) for a, b in zip(here, before or [0] * len(here), strict=True)]
-    total = sum(counted)
-    if total < LEAST_TIMED:
-        return NOTHING
-    spread = Z * sqrt(0.95 * 0.05 / total)
-    low, high = max(0.0, 0.95 - spread), min(1.0, 0.95 + spread)
-    return quantile_ms(counted, 0.95), quantile_ms(counted, low), quantile_ms(counted, high)
+
+    def find(moments: Sequence[Moment], place: int, who: str) -> Triple:
+        here = moments[place].body[who].get("times")
+        if here is None:
+            return moments[place].body[who].get(told), None, None
+        first = _since(moments, place)
+        before = moments[first].body[who].get("times") if first is not None else None
+        counted = [max(0, a - b) for a, b in zip(here, before or [0] * len(here), strict=True)]
+        total = sum(counted)
+        if total < LEAST_TIMED:
+            return NOTHING
+        spread = Z * sqrt(share * (1 - share) / total)
+        low, high = max(0.0, share - spread), min(1.0, share + spread)
+        return quantile_ms(counted, share), quantile_ms(counted, low), quantile_ms(counted, high)
+
+    return find
 
 
 def _compared(
-    moments: Sequence[Moment], times: tuple[float, ...], find: Callable[[Sequence[Moment], int, str], Triple]
+    moments: Sequence[Moment], times: tuple[float, ...], find: Find, *, role: str = "", label: str = ""
 ) -> tuple[Series, ...]:
     found = []
-    for who, label in ARMS:
+    for who in ARMS:
         triples = [find(moments, place, who) for place in range(len(moments))]
         values, low, high = (tuple(each) for each in zip(*triples, strict=True))
-        found.append(Series(who, label, times, values, low, high))
+        found.append(Series(f"{who}{role}", f"{who}{label}", times, values, low, high))
     return tuple(found)
 
 
@@ -140,8 +145,9 @@ def _errors(moments: Sequence[Moment], times: tuple[float, ...], gap_s: float) -
 
 
 def _latency(moments: Sequence[Moment], times: tuple[float, ...], gap_s: float) -> Graph:
-    series = _compared(moments, times, _p95)
-    return Graph("latency", "Response time, 95 of 100 are faster", "ms", series, least_top=20.0, gap_s=gap_s)
+    slow = _compared(moments, times, _time(0.95, "p95_ms"), label=" p95")
+    half = _compared(moments, times, _time(0.50, "p50_ms"), role="-median", label=" p50")
+    return Graph("latency", "Response time", "ms", (*slow, *half), least_top=20.0, gap_s=gap_s)
 
 
 def _difference(moments: Sequence[Moment], times: tuple[float, ...], gap_s: float) -> Graph:

@@ -291,5 +291,10 @@
     picture.src = link.href;
   };
 
+  // A part of the time, drawn with all there is, stands still: what is new is not in it.
+  document.addEventListener("calm:drawing", (event) => {
+    const isPart = new URL(location.href).searchParams.has("from");
+    if (isPart && event.target.querySelector("[data-charts][data-refines]")) event.preventDefault();
+  });
   calm.onDrawn((root) => root.querySelectorAll("[data-charts]").forEach(setUp));
 })();

@@ -14,7 +14,10 @@
   // until it is done with.
   const reachable = "a, button, summary, [tabindex]";
   const foldings = (part) => [...part.querySelectorAll("details")];
+  const scrolled = (part) => [...part.querySelectorAll(".scroll")];
   const replace = (part, html) => {
+    // Whoever looks closer at something, such as a part of a chart, keeps it until they are done.
+    if (!part.dispatchEvent(new CustomEvent("calm:drawing", { bubbles: true, cancelable: true }))) return;
     const active = part.contains(document.activeElement) ? document.activeElement : null;
     if (active && active.matches("input, select, textarea")) {
       waiting.set(part, html);
@@ -23,8 +26,10 @@
     waiting.delete(part);
     const place = active ? [...part.querySelectorAll(reachable)].indexOf(active) : -1;
     const open = foldings(part).map((each) => each.open);
+    const moved = scrolled(part).map((each) => each.scrollLeft);
     part.innerHTML = html;
     foldings(part).forEach((each, n) => { if (open[n]) each.open = true; });
+    scrolled(part).forEach((each, n) => { each.scrollLeft = moved[n] || 0; });
     part.dispatchEvent(new CustomEvent("calm:drawn", { bubbles: true }));
     if (place >= 0) part.querySelectorAll(reachable)[place]?.focus({ preventScroll: true });
   };

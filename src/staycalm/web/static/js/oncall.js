@@ -11,7 +11,7 @@
       line.setAttribute("x2", place);
     }
   };
-  moveNow();
+  calm.onDrawn(moveNow);
   setInterval(moveNow, 30000);
 
   const device = Intl.DateTimeFormat().resolvedOptions().timeZone;
