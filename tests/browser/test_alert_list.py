@@ -10,9 +10,11 @@ from staycalm.domains.alerts import service as alerts
 from staycalm.domains.alerts.model import alerts as rows
 from staycalm.domains.alerts.muting import queries as muting
 from staycalm.kit.database import Tx
+from tests.browser import one_server
 from tests.browser.server import Server
 from tests.browser.story import CI, HOSTILE, SETTINGS
 
+page, server, signed_in = one_server.page, one_server.server, one_server.signed_in
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 RTL = "\u202eفشل الخادم 🔥🧯 \u2066evil\u2069"
 

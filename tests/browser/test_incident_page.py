@@ -6,12 +6,15 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from staycalm.core.actor import Actor
+from staycalm.domains.deployments.public import find_deployment
 from staycalm.domains.incidents import queries
 from staycalm.domains.incidents import service as incidents
 from staycalm.domains.incidents.causes.service import declare
+from tests.browser import one_server
 from tests.browser.server import Server
 from tests.browser.story import HOSTILE
 
+page, server, signed_in = one_server.page, one_server.server, one_server.signed_in
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 BOB = Actor("person", "bob", "Bob")
 RTL = "\u202eفشل الخادم 🔥🧯"
@@ -96,10 +99,12 @@ def test_everything_works_without_script(page: Page, server: Server) -> None:
     page.get_by_placeholder("What do you see?").fill("seen without script")
     page.get_by_role("button", name="Add the note").click()
     expect(page.locator("ol.timeline").get_by_text("seen without script")).to_be_visible()
-    page.get_by_label("Incident Commander").select_option("carol")
+    page.locator("#steer > summary").click()
+    page.get_by_label("Incident Commander").first.select_option("carol")
     page.locator("form.one-line").first.get_by_role("button", name="Assign").click()
     expect(page.locator("dl.facts dd", has_text="carol")).to_be_visible()
-    page.locator("[name=reason]").fill("it spreads")
+    page.locator("#steer > summary").click()
+    page.get_by_label("Why it changes").fill("it spreads")
     page.locator("#steer [name=priority]").select_option("P2")
     page.get_by_role("button", name="Change the priority").click()
     expect(page.locator("ol.timeline").get_by_text("Priority changed from P3 to P2: it spreads")).to_be_visible()
@@ -115,6 +120,63 @@ def test_the_page_tells_what_changed_before_and_who_answered(page: Page, server:
     expect(answered).to_contain_text("acknowledged")
     expect(answered).to_contain_text("delivered")
     expect(page.get_by_role("link", name="Post-mortem, preview")).to_be_visible()
+
+
+def beside(server: Server, service: str) -> str:
+    """An incident of the service in another environment than that in which something is being rolled out."""
+    named = {"title": "Answers are odd", "priority": "P3", "service": service, "environment": "staging"}
+    return str(server.write(declare, BOB, **named).incident.id)
+
+
+def test_a_change_is_rolled_back_from_the_incident_with_two_keys(page: Page, server: Server) -> None:
+    id = beside(server, "shop")
+    page.goto(f"{server.url}/incidents/{id}")
+    expect(page.locator("ol.changes li", has_text="DEP-6").get_by_text("goes back to")).to_be_hidden()
+    page.keyboard.press("b")
+    expect(page.locator("#roll-back-DEP-6")).to_contain_text("All traffic of shop @ production goes back to REL-3")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/deployments/DEP-6")
+    d = server.read(find_deployment, "DEP-6")
+    assert (d.state, d.end_reason) == ("rolling-back", f"{id}: Answers are odd")
+    page.goto(f"{server.url}/incidents/{id}")
+    expect(page.locator("ol.changes li", has_text="DEP-6")).to_be_visible()
+    expect(page.locator("#roll-back-DEP-6")).to_have_count(0)
+
+
+def test_what_is_asked_stays_asked_when_the_page_is_drawn_anew(page: Page, server: Server) -> None:
+    id = beside(server, "payments")
+    page.goto(f"{server.url}/incidents/{id}")
+    expect(page.locator("[data-live-state]")).to_have_text("live")
+    page.locator("#ask-DEP-7").focus()
+    page.keyboard.press("Enter")
+    server.write(incidents.add_note, BOB, id, "See DEP-7, DEP-6 and INC-1")
+    expect(page.locator("ol.timeline")).to_contain_text("See DEP-7")
+    expect(page.locator("#do-DEP-7")).to_be_visible()
+    expect(page.locator("#ask-DEP-7")).to_be_focused()
+
+
+@pytest.mark.parametrize("page", [False], indirect=True, ids=["no script"])
+def test_a_change_is_rolled_back_without_script(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/incidents/{beside(server, 'payments')}")
+    page.locator("#ask-DEP-7").click()
+    page.locator("#do-DEP-7").click()
+    page.wait_for_url("**/deployments/DEP-7")
+    assert server.read(find_deployment, "DEP-7").state == "rolling-back"
+
+
+def test_who_has_an_incident_and_that_it_came_back_are_told_wherever_it_stands(page: Page, server: Server) -> None:
+    id = declared(server, "Mails are late")
+    server.write(incidents.resolve, BOB, id, post_mortem_within_s=60.0)
+    server.write(incidents.reopen, BOB, id, reason="The queue grows again")
+    server.write(incidents.change_priority, BOB, id, "P0")
+    server.write(incidents.acknowledge, BOB, id)
+    server.write(incidents.assign_role, BOB, id, role="commander", person="carol")
+    for at in ("/", "/?wall", "/incidents", f"/incidents/{id}"):
+        page.goto(server.url + at)
+        told = page.locator("article, .incident", has_text="The queue grows again")
+        expect(told.first).to_contain_text("carol has it")
+        expect(told.first).to_contain_text("came back")
+    expect(page.get_by_text("The title tells what it was opened for")).to_be_visible()
 
 
 def test_the_list_filters_in_the_address(page: Page, server: Server) -> None:

@@ -9,9 +9,11 @@ from staycalm.core.actor import Actor
 from staycalm.domains.incidents import service as incidents
 from staycalm.domains.incidents.causes.service import declare
 from staycalm.domains.incidents.postmortem import queries, service
+from tests.browser import one_server
 from tests.browser.server import Server
 from tests.browser.story import HOSTILE
 
+page, server, signed_in = one_server.page, one_server.server, one_server.signed_in
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 BOB = Actor("person", "bob", "Bob")
 

@@ -57,7 +57,9 @@ STATUS: dict[str, Any] = {
     ],
     "incidents": [
         {"id": "INC-3", "priority": "P0", "state": "triage", "service": "shop", "environment": "production",
-         "declared_at": None, "title": f"shop rolled back: {REASON}"},
+         "declared_at": None, "title": f"shop rolled back: {REASON}", "held_by": None, "reopened_because": None},
+        {"id": "INC-2", "priority": "P1", "state": "investigating", "service": None, "environment": None,
+         "declared_at": None, "title": "Mails are late", "held_by": "ada", "reopened_because": "The queue grows"},
     ],
     "alerts": [
         {"group": "ALG-7", "priority": "P2", "state": "firing", "service": None, "environment": None,
@@ -119,6 +121,12 @@ def test_text_from_outside_cannot_steer_the_terminal() -> None:
 def test_what_the_role_may_not_see_is_said() -> None:
     shown = "\n".join(draw({**STATUS, "alerts": None, "incidents": None, "oncall": None}, 100))
     assert shown.count("not for your role") == 3
+
+
+def test_who_has_an_incident_is_told_and_what_is_wrong_now() -> None:
+    shown = draw(STATUS, 200)
+    assert any("INC-3" in line and "NOBODY" in line for line in shown)
+    assert any("ada" in line and "again: The queue grows (first: Mails are late)" in line for line in shown)
 
 
 def test_a_muted_alert_is_no_alarm() -> None:

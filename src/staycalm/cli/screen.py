@@ -73,7 +73,7 @@ def _verdict(now: Picture, room: int | None) -> str:
         said = "All calm." if word == "ok" else "StayCalm itself needs somebody."
         return output.paint(said, fg=output.TONES[word], bold=True)
     worst = sorted(wrong, key=lambda each: each["priority"])[0]
-    title = worst.get("title") or worst.get("summary") or ""
+    title = _what(worst) if worst.get("title") else worst.get("summary") or ""
     more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
     label = f"{worst['priority']} {worst.get('group') or worst['id']}"
     said = harmless(f"{label}: {title}")
@@ -165,11 +165,22 @@ def _incidents(found: list[dict[str, Any]] | None, room: int | None) -> list[str
     if not found:
         return ["No open incidents"]
     rows = [
-        [i["id"], i["priority"], i["state"], place(i), output.ago(i["declared_at"]), i["title"]]
+        [i["id"], i["priority"], i["state"], _holder(i), place(i), output.ago(i["declared_at"]), _what(i)]
         for i in sorted(found, key=lambda each: each["priority"])
     ]
-    headings = ["incident", "prio", "state", "where", "declared", "what"]
-    return output.lines(headings, rows, room, tones=(1, 2), spare=(4, 3))
+    headings = ["incident", "prio", "state", "who", "where", "declared", "what"]
+    return output.lines(headings, rows, room, tones=(1, 2, 3), spare=(5, 4))
+
+
+def _holder(incident: dict[str, Any]) -> str:
+    # A server of before does not tell: that is not the same as nobody.
+    return str(incident["held_by"] or "NOBODY") if "held_by" in incident else ""
+
+
+def _what(incident: dict[str, Any]) -> str:
+    """Return what is wrong now: where it came back, the title tells of an earlier time."""
+    because = incident.get("reopened_because")
+    return f"again: {because} (first: {incident['title']})" if because else str(incident["title"])
 
 
 def _alerts(found: list[dict[str, Any]] | None, room: int | None) -> list[str]:

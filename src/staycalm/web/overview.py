@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, Protocol
 from urllib.parse import parse_qsl, urlencode
@@ -12,7 +12,7 @@ from staycalm.core.priority import Priority
 from staycalm.domains.alerts.public import Alert, count_open, list_open
 from staycalm.domains.catalog.public import PlacementConfig, Service, list_placements, list_services
 from staycalm.domains.deployments.public import LiveRevision, live
-from staycalm.domains.incidents.public import Incident, open_incidents
+from staycalm.domains.incidents.public import Incident, Standing, open_incidents, standings
 from staycalm.domains.monitoring.public import HealthReport, Signals, find_latest, golden_signals
 from staycalm.domains.monitoring.sampling.queries import points
 from staycalm.domains.oncall.schedules.queries import OnCallNow, list_on_call
@@ -135,7 +135,10 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """What is wrong, and who has the pager: the 100 most urgent incidents, of which a page shows the first few."""
+    """What is wrong, who has it, and who has the pager: the 100 most urgent incidents; a page shows the first few.
+
+    `standings` tell of the incidents that a page shows, by id, who has them.
+    """
 
     at: datetime
     incidents: tuple[Incident, ...]
@@ -143,6 +146,7 @@ class Now:
     counts: dict[Priority, int]
     on_call: tuple[OnCallNow, ...]
     report: HealthReport | None
+    standings: Mapping[str, Standing] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,14 +185,16 @@ def _many(count: int, noun: str) -> str:
 
 
 def read_now(tx: ReadTx) -> Now:
-    """Return what is wrong, and who has the pager."""
+    """Return what is wrong, who has it, and who has the pager."""
+    found = open_incidents(tx, limit=MOST_COUNTED)
     return Now(
         at=tx.now,
-        incidents=open_incidents(tx, limit=MOST_COUNTED),
+        incidents=found,
         alerts=tuple(a for a in list_open(tx, limit=50) if a.state != "suppressed")[:MOST_OPEN],
         counts=count_open(tx),
         on_call=tuple(sorted(list_on_call(tx), key=lambda each: each.primary is not None)),
         report=find_latest(tx),
+        standings=standings(tx, found[:MOST_OPEN]),
     )
 
 

@@ -58,6 +58,25 @@ def test_when_the_old_one_is_cold_it_is_started_again_checked_and_shifted_to(wor
     assert world.split() == split
 
 
+def test_what_would_serve_again_is_known_exactly_while_there_is_something_to_roll_back(world: World) -> None:
+    def returns() -> list[str | None]:
+        found = (world.read(queries.find_return, id) for id in ("DEP-1", "DEP-2", "DEP-3"))
+        return [revision.digest if revision is not None else None for revision in found]
+
+    id = two_releases(world)
+    assert returns() == [None, digest_of("v1"), None]
+    world.deploy("v3", steps=QUICKLY)
+    assert returns() == [None, None, None]
+    world.run_to("shifting", 100)
+    assert returns() == [None, None, digest_of("v2")]
+    world.ask(service.roll_back, "DEP-3", reason="orders are down")
+    world.run_to("rolled-back", 30)
+    assert returns() == [None, digest_of("v1"), None]
+    world.ask(service.roll_back, id, reason="orders are down")
+    world.run(60, until=lambda: world.get(id).state == "rolled-back")
+    assert returns() == [None, None, None]
+
+
 def test_an_old_one_that_does_not_come_up_leaves_what_is_live(world: World) -> None:
     id = two_releases(world)
     world.run(2400)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from staycalm.domains.incidents.listing.decisions import IncidentFilter, parse_f
 from staycalm.domains.incidents.listing.queries import list_matching
 from staycalm.domains.incidents.model import incidents
 from staycalm.domains.incidents.queries import get_incident
-from staycalm.domains.incidents.service import acknowledge, add_note
+from staycalm.domains.incidents.service import add_note
 from staycalm.kit.database import Tx
 from tests.domains.incidents.stories import BOB
 from tests.domains.incidents.world import IncidentWorld
@@ -96,21 +95,6 @@ def test_what_changed_just_before_is_told_nearest_first_and_a_rollout_once(world
     assert found[0].text == "Candidate of DEP-1 at 25 % of traffic"
     again = world.read(lambda tx: changes_before(tx, get_incident(tx, "INC-1"), reopened_at=world.clock.now()))
     assert again[0].text == "Candidate of DEP-1 at 50 % of traffic"
-
-
-def test_every_person_who_was_paged_stands_with_what_they_did(world: IncidentWorld) -> None:
-    world.raise_alert("P0")
-    world.clock.advance(minutes=6)
-    world.settle()
-    world.clock.advance(minutes=1)
-    world.write(acknowledge, BOB, "INC-1", via="web")
-    world.settle()
-    shown = world.read(pages._view, "INC-1")
-    answered = [each for each in shown.paged if each.acknowledged_at is not None]
-    assert [each.person for each in answered] == ["bob"]
-    assert answered[0].outcome == "acknowledged"
-    assert all(each.delivered_at is not None for each in shown.paged)
-    assert all(each.asked_at <= world.clock.now() - timedelta(minutes=1) for each in shown.paged)
 
 
 def test_a_note_keeps_its_lines_on_the_page(world: IncidentWorld) -> None:

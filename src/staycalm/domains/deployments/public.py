@@ -6,6 +6,7 @@
     list_meant_to_run(tx, placement) -> tuple[(Revision, is_stable), ...]
     list_revisions(tx, placement, *, limit) -> tuple[Revision, ...]
     thinned_history(tx, id) -> tuple[Moment, ...]    some 240 seconds of a rollout, evenly spread
+    find_return(tx, id) -> Revision | None         what serves again once it is rolled back now
     roll_back(tx, actor, name, *, reason, settings) -> Deployment
 `get_` raises NotFound. A name is DEP-n or a unique prefix of digest or commit.
 """
@@ -16,6 +17,7 @@ from staycalm.domains.deployments.picture.queries import thinned_history
 from staycalm.domains.deployments.queries import (
     Moment,
     find_deployment,
+    find_return,
     get_deployment,
     list_deployments,
     list_live,
@@ -32,6 +34,7 @@ __all__ = [
     "Moment",
     "Revision",
     "find_deployment",
+    "find_return",
     "get_deployment",
     "list_deployments",
     "list_live",

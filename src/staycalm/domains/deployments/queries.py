@@ -12,6 +12,7 @@ from staycalm.core.actor import Actor
 from staycalm.core.errors import Conflict, Invalid, NotFound
 from staycalm.core.pagination import Page, check_limit, cut, numbered
 from staycalm.core.placement import Placement
+from staycalm.domains.deployments.machine import WITH_TRAFFIC
 from staycalm.domains.deployments.model import accumulators, deployments, history, placements, revisions
 from staycalm.domains.deployments.names import read_name
 from staycalm.domains.deployments.records import (
@@ -227,6 +228,21 @@ def _live(tx: ReadTx, place: PlacementState) -> LiveRevision | None:
         revision=place.stable_revision,
         running=place.running,
     )
+
+
+def find_return(tx: ReadTx, deployment: str) -> Revision | None:
+    """Return what serves again once the deployment is rolled back now; None where there is nothing to roll back.
+
+    While traffic is shifted that is stable; of what is live, the revision before, whether or not it still runs.
+    """
+    d = find_deployment(tx, deployment)
+    if d is None or d.stable_revision is None or d.state not in (*WITH_TRAFFIC, "completed"):
+        return None
+    if d.state == "completed":
+        place = find_place(tx, d.placement)
+        if place is None or place.live != d.id or place.running is not None:
+            return None
+    return find_revisions(tx, [d.stable_revision]).get(d.stable_revision)
 
 
 def accumulated(tx: ReadTx, deployment: str) -> dict[str, Any]:

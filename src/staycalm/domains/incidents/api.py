@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Header, Query, Response
 from fastapi.responses import JSONResponse
@@ -12,6 +12,7 @@ from staycalm.core.priority import parse_priority
 from staycalm.domains.incidents import queries, service
 from staycalm.domains.incidents.causes.service import declare
 from staycalm.domains.incidents.edge import Edge
+from staycalm.domains.incidents.people.queries import standings
 from staycalm.domains.incidents.report.customer import post_incident_summary
 from staycalm.domains.incidents.report.document import Document, to_data, to_markdown, to_printed
 from staycalm.domains.incidents.report.draft import post_mortem, root_cause_analysis
@@ -59,10 +60,12 @@ async def list_incidents(
 ) -> IncidentPage:
     """Return the newest incidents first; `open` leaves out what has ended."""
     wanted = parse_priority(priority) if priority is not None else None
-    page = await db.read(
-        queries.list_incidents, limit=limit, cursor=cursor, only_open=open, priority=wanted, service=service
-    )
-    return incident_page(page)
+    return await db.read(_page, limit=limit, cursor=cursor, only_open=open, priority=wanted, service=service)
+
+
+def _page(tx: ReadTx, /, **wanted: Any) -> IncidentPage:
+    page = queries.list_incidents(tx, **wanted)
+    return incident_page(page, standings(tx, page.items))
 
 
 @router.post("", status_code=201)
@@ -91,6 +94,7 @@ def _detail(tx: ReadTx, name: str) -> IncidentDetail:
     incident = queries.get_incident(tx, name)
     return detail_out(
         incident,
+        standing=standings(tx, [incident])[incident.id],
         causes=queries.causes_of(tx, incident.id),
         roles=queries.roles_of(tx, incident.id),
         notes=queries.notes_of(tx, incident.id),

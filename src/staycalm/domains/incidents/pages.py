@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -18,10 +19,11 @@ from staycalm.domains.incidents.causes.service import declare
 from staycalm.domains.incidents.edge import Edge
 from staycalm.domains.incidents.listing.decisions import STATES, IncidentFilter, parse_filter
 from staycalm.domains.incidents.listing.queries import list_matching
-from staycalm.domains.incidents.people.decisions import Paged, by_person
+from staycalm.domains.incidents.people.decisions import Round, Standing, rounds
+from staycalm.domains.incidents.people.queries import asking_of, standings
 from staycalm.domains.incidents.postmortem.queries import ActionItem, Paper, actions_of, get_paper
 from staycalm.domains.incidents.queries import Cause, Incident
-from staycalm.domains.incidents.report.facts import Facts
+from staycalm.domains.incidents.report.facts import Facts, Holder
 from staycalm.domains.incidents.timeline.decisions import TimelineEntry, compose
 from staycalm.domains.incidents.timeline.words import ROLE_NAMES
 from staycalm.domains.oncall.public import Escalation, find_open_escalation, pages_for
@@ -45,25 +47,25 @@ KINDS = {
 class IncidentView:
     """Everything that changes on the page of an incident. No part of it depends on who looks.
 
-    `timeline` is the newest first; `is_cut`: there are older lines. `holder` acknowledged it last.
+    `timeline` and `rounds` are the newest first; `is_cut`: there are older lines.
     """
 
     incident: Incident
     facts: Facts
-    holder: str | None
+    standing: Standing
     timeline: tuple[TimelineEntry, ...]
     is_cut: bool
     causes: tuple[Cause, ...]
     changes: tuple[Change, ...]
-    paged: tuple[Paged, ...]
+    rounds: tuple[Round, ...]
     escalation: Escalation | None
     paper: Paper
     actions: tuple[ActionItem, ...]
 
     @property
-    def holders(self) -> dict[str, str]:
+    def holders(self) -> dict[str, Holder]:
         """Who holds which role now, by the role's name."""
-        return {each.role: each.person for each in self.facts.roles if each.until is None}
+        return {each.role: each for each in self.facts.roles if each.until is None}
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class IncidentList:
     """The open ones, the most urgent first, and a page of what the filter matches, the newest first."""
 
     open: tuple[Incident, ...]
+    standings: Mapping[str, Standing]
     page: Page[Incident]
     wanted: IncidentFilter
 
@@ -108,7 +111,7 @@ async def show_incident(request: Request, db: Db, who: Reader, name: str) -> Res
     return view(
         request, "incidents/show.html", shown=shown, people=people, roles=ROLE_NAMES, priorities=PRIORITIES,
         may_respond=decide(roles, "incidents", "write"), may_acknowledge=decide(roles, "alerts", "write"),
-        kinds=KINDS, wanted=wanted,
+        may_deploy=decide(roles, "deploy", "write"), kinds=KINDS, wanted=wanted,
     )  # fmt: skip
 
 
@@ -176,28 +179,31 @@ def _back(incident: Incident, *, at: str = "") -> Response:
 
 def _list(tx: ReadTx, wanted: IncidentFilter, cursor: str = "") -> IncidentList:
     page = list_matching(tx, wanted, limit=ROWS, cursor=cursor or None)
-    return IncidentList(queries.open_incidents(tx), page, wanted)
+    found, known = _open(tx)
+    return IncidentList(found, known, page, wanted)
 
 
 def _view(tx: ReadTx, name: str) -> IncidentView:
     incident = queries.get_incident(tx, name)
     entries = queries.newest_events(tx, incident.id, limit=LINES + 1)
     lines = compose(entries[-LINES:], incident=incident.id, ended_at=incident.resolved_at)
-    deliveries = pages_for(tx, incident.id)
+    standing = standings(tx, [incident])[incident.id]
+    escalation = find_open_escalation(tx, incident.id)
     return IncidentView(
         incident=incident,
         facts=queries.facts(tx, incident.id),
-        holder=next((str(e.body["by"]) for e in reversed(entries) if e.name == "incidents.acknowledged"), None),
+        standing=standing,
         timeline=tuple(reversed(lines)),
         is_cut=len(entries) > LINES,
         causes=queries.causes_of(tx, incident.id),
-        changes=changes_before(
-            tx,
-            incident,
-            reopened_at=next((e.at for e in reversed(entries) if e.name == "incidents.reopened"), None),
+        changes=changes_before(tx, incident, reopened_at=standing.reopened_at),
+        rounds=rounds(
+            pages_for(tx, incident.id),
+            asking_of(tx, incident.id),
+            declared_at=incident.declared_at,
+            goes_on=escalation is not None and escalation.state == "escalating",
         ),
-        paged=by_person(deliveries, [entry for entry in entries if entry.subject == incident.id]),
-        escalation=find_open_escalation(tx, incident.id),
+        escalation=escalation,
         paper=get_paper(tx, incident.id),
         actions=actions_of(tx, incident.id),
     )
@@ -215,4 +221,10 @@ async def draw_incident(db: Database, views: Views, key: str) -> str:
 
 async def draw_open(db: Database, views: Views, key: str) -> str:
     """Return the open incidents."""
-    return views.fragment("incidents/open.html", incidents=await db.read(queries.open_incidents))
+    found, known = await db.read(_open)
+    return views.fragment("incidents/open.html", incidents=found, standings=known)
+
+
+def _open(tx: ReadTx) -> tuple[tuple[Incident, ...], Mapping[str, Standing]]:
+    found = queries.open_incidents(tx)
+    return found, standings(tx, found)

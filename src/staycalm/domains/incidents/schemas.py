@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -12,6 +13,7 @@ from staycalm.core.errors import Invalid
 from staycalm.core.pagination import Page
 from staycalm.core.priority import Priority, parse_priority
 from staycalm.domains.incidents.causes.service import Declared
+from staycalm.domains.incidents.people.decisions import Standing
 from staycalm.domains.incidents.queries import Cause, Incident, Note
 from staycalm.domains.incidents.report.facts import Facts, Holder, PostMortem
 from staycalm.domains.incidents.timeline.decisions import TimelineEntry
@@ -92,10 +94,21 @@ class IncidentOut(BaseModel):
     url_path: str
 
 
+class ListedIncident(IncidentOut):
+    """One incident with who has it: `held_by` is the commander, else who acknowledged; null is nobody.
+
+    `reopened_at` and `reopened_because` say when and why it came back last; null where it never did.
+    """
+
+    held_by: str | None
+    reopened_at: datetime | None
+    reopened_because: str | None
+
+
 class IncidentPage(BaseModel):
     """Newest first."""
 
-    items: list[IncidentOut]
+    items: list[ListedIncident]
     next_cursor: str | None
 
 
@@ -176,7 +189,7 @@ class FiguresOut(BaseModel):
     failed_requests: int | None
 
 
-class IncidentDetail(IncidentOut):
+class IncidentDetail(ListedIncident):
     """One incident with everything that belongs to it except its timeline."""
 
     causes: list[CauseOut]
@@ -217,8 +230,17 @@ def _common(incident: Incident) -> dict[str, Any]:
     return {**values, "is_open": incident.is_open, "url_path": incident.url_path}
 
 
-def incident_page(page: Page[Incident]) -> IncidentPage:
-    return IncidentPage(items=[incident_out(each) for each in page.items], next_cursor=page.next_cursor)
+def _standing(standing: Standing) -> dict[str, Any]:
+    return {
+        "held_by": standing.holder,
+        "reopened_at": standing.reopened_at,
+        "reopened_because": standing.reopened_because if standing.reopened_at is not None else None,
+    }
+
+
+def incident_page(page: Page[Incident], known: Mapping[str, Standing]) -> IncidentPage:
+    items = [ListedIncident(**_common(each), **_standing(known[each.id])) for each in page.items]
+    return IncidentPage(items=items, next_cursor=page.next_cursor)
 
 
 def declared_out(declared: Declared) -> DeclaredOut:
@@ -244,6 +266,7 @@ def timeline_page(page: Page[TimelineEntry]) -> TimelinePage:
 def detail_out(
     incident: Incident,
     *,
+    standing: Standing,
     causes: tuple[Cause, ...],
     roles: tuple[Holder, ...],
     notes: tuple[Note, ...],
@@ -253,6 +276,7 @@ def detail_out(
 ) -> IncidentDetail:
     return IncidentDetail(
         **_common(incident),
+        **_standing(standing),
         causes=[CauseOut.model_validate(each, from_attributes=True) for each in causes],
         roles=[HolderOut.model_validate(each, from_attributes=True) for each in roles],
         notes=[NoteOut.model_validate(each, from_attributes=True) for each in notes],

@@ -6,12 +6,13 @@ incident's age costs anything.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from staycalm.core.events import LogEntry
+from staycalm.domains.deployments.public import find_return
 from staycalm.domains.incidents.queries import Incident
 from staycalm.domains.incidents.timeline.words import sentence, who
 from staycalm.kit.database import ReadTx, log
@@ -27,7 +28,10 @@ CHANGES = (
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that changed. `before_s`: how long before the trouble began; negative, after."""
+    """One thing that changed. `before_s`: how long before the trouble began; negative, after.
+
+    `returns_to` is the release that serves again once it is rolled back; "": it cannot be, or was already.
+    """
 
     at: datetime
     text: str
@@ -35,7 +39,9 @@ class Change:
     subject: str
     service: str | None
     before_s: float
+    environment: str | None
     is_here: bool
+    returns_to: str
 
 
 def changes_before(tx: ReadTx, incident: Incident, *, reopened_at: datetime | None = None) -> tuple[Change, ...]:
@@ -61,7 +67,14 @@ def changes_before(tx: ReadTx, incident: Incident, *, reopened_at: datetime | No
     for row in rows:
         entry = log.entry(row)
         found.setdefault(entry.subject, _change(entry, incident, began))
-    return tuple(list(found.values())[:MOST])
+    return tuple(_with_return(tx, each) for each in list(found.values())[:MOST])
+
+
+def _with_return(tx: ReadTx, change: Change) -> Change:
+    if not change.subject.startswith("DEP-"):
+        return change
+    revision = find_return(tx, change.subject)
+    return replace(change, returns_to=revision.release) if revision is not None else change
 
 
 def _first_after(moment: datetime) -> sa.Select[tuple[int]]:
@@ -76,7 +89,9 @@ def _change(entry: LogEntry, incident: Incident, began: datetime) -> Change:
         subject=entry.subject,
         service=entry.service,
         before_s=(began - entry.at).total_seconds(),
+        environment=entry.environment,
         is_here=entry.service == incident.service and entry.environment == incident.environment,
+        returns_to="",
     )
 
 

@@ -44,7 +44,9 @@
   if (!page) return;
   const chosen = new Set(new URLSearchParams(location.search).get("show")?.split(",").filter(Boolean) ?? []);
   const narrow = () => {
-    page.className = "incident-page" + (chosen.size ? " is-narrowed" : "") + [...chosen].map((kind) => " show-" + kind).join("");
+    page.classList.remove(...[...page.classList].filter((name) => name.startsWith("show-")));
+    page.classList.add(...[...chosen].map((kind) => "show-" + kind));
+    page.classList.toggle("is-narrowed", chosen.size > 0);
     for (const link of page.querySelectorAll("[data-kind]")) {
       const isOn = link.dataset.kind ? chosen.has(link.dataset.kind) : !chosen.size;
       if (isOn) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");

@@ -11,7 +11,7 @@
   const waiting = new Map();
 
   // What the reader opened stays open, what has the focus keeps it, and a form that is being filled in is left
-  // until it is done with.
+  // until it is done with. What has an id is known by it: lines may have come above it.
   const reachable = "a, button, summary, [tabindex]";
   const foldings = (part) => [...part.querySelectorAll("details")];
   const scrolled = (part) => [...part.querySelectorAll(".scroll")];
@@ -25,13 +25,15 @@
     }
     waiting.delete(part);
     const place = active ? [...part.querySelectorAll(reachable)].indexOf(active) : -1;
-    const open = foldings(part).map((each) => each.open);
+    const id = active?.id;
+    const open = new Set(foldings(part).map((each, n) => each.open && (each.id || n)));
     const moved = scrolled(part).map((each) => each.scrollLeft);
     part.innerHTML = html;
-    foldings(part).forEach((each, n) => { if (open[n]) each.open = true; });
+    foldings(part).forEach((each, n) => { if (open.has(each.id || n)) each.open = true; });
     scrolled(part).forEach((each, n) => { each.scrollLeft = moved[n] || 0; });
     part.dispatchEvent(new CustomEvent("calm:drawn", { bubbles: true }));
-    if (place >= 0) part.querySelectorAll(reachable)[place]?.focus({ preventScroll: true });
+    const again = id ? document.getElementById(id) : part.querySelectorAll(reachable)[place];
+    again?.focus({ preventScroll: true });
   };
   document.addEventListener("focusout", () => setTimeout(() => {
     for (const [part, html] of waiting) replace(part, html);
