@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager
@@ -45,6 +46,12 @@ class VirtualClock:
     def move_to(self, instant: datetime) -> None:
         assert instant >= self._now, "virtual time does not go back"
         self._now = instant
+
+
+def pytest_collection_finish() -> None:
+    """The tests and all they import stay to the end: collections that look at them take a tenth of a run."""
+    gc.collect()
+    gc.freeze()
 
 
 def drive(coroutine: Coroutine[Any, Any, R]) -> R:

@@ -13,7 +13,7 @@ OVER = ("completed", "rolled-back", "aborted")
 
 def end_of(world: World, *, minutes: float = 60) -> str:
     """Return how the newest deployment ended."""
-    world.until(lambda: world.newest().state in OVER, minutes=minutes)
+    world.until(lambda: world.newest_state() in OVER, minutes=minutes)
     return world.newest().state
 
 

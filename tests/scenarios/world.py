@@ -106,6 +106,7 @@ class World:
         self.processes = [self._process("one")]
         self.checker = Checker(self)
         self._seen_mail = 0
+        self._state, self._state_as_of = "", -1
         self._will_press: list[tuple[datetime, str]] = []
         self._browser: Browser | None = None
 
@@ -158,7 +159,7 @@ class World:
         """The shop serves `visitors` requests a second from its first release, and has for half a minute."""
         self.start(text)
         self.deploy("shop", version)
-        self.until(lambda: self.newest().state == "completed", minutes=3)
+        self.until(lambda: self.newest_state() == "completed", minutes=3)
         self.visitors(visitors)
         self.fast_forward(seconds=30)
         return self
@@ -180,6 +181,13 @@ class World:
         page = self.read(deployment_queries.list_deployments, limit=1)
         found: Deployment = page.items[0]
         return found
+
+    def newest_state(self) -> str:
+        """Return how the newest deployment stands; read again only when something has happened since."""
+        told = self.database.told.total()
+        if self._state_as_of != told:
+            self._state, self._state_as_of = self.newest().state, told
+        return self._state
 
     def get(self, id: str) -> Deployment:
         found: Deployment = self.read(deployment_queries.get_deployment, id)
