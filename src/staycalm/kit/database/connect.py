@@ -68,7 +68,7 @@ def open_sqlite(url: str, *, is_writer: bool, busy_timeout_ms: int = 5000) -> sa
 
     # Not a listener to the "begin" event: with one, every statement asks who else is listening, which is a tenth
     # of what a small transaction costs.
-    engine.dialect.do_begin = _begin  # type: ignore[method-assign]
+    engine.dialect.do_begin = _begin  # type: ignore[method-assign, assignment]
     return engine
 
 
