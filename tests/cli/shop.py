@@ -61,6 +61,15 @@ class Shop:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
 
+    def post(self, path: str, body: Any) -> Any:
+        request = urllib.request.Request(
+            self.server.url + path,
+            data=json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self.server.token}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
 
 def sign_in(shop: Shop, handle: str) -> str:
     """Return a token of the person, who took their invitation and used `sc login`."""

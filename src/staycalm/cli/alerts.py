@@ -7,22 +7,54 @@ from typing import Any
 import click
 
 from staycalm.cli import exits, output
+from staycalm.cli import many_alerts as many
 from staycalm.cli.command import command
 from staycalm.cli.measure import harmless
 from staycalm.client.api import Api, segment
 
 BASE = "/api/v1/alerts"
+VERBS = ["acknowledge", "resolve", "mute"]
 STATES = ["open", "firing", "acknowledged", "suppressed", "resolved"]
 
 
-@command(example="sc ops alerts --severity=critical")
+@command(example="sc ops alerts --service=shop --severity=P3 --do resolve --reason='the disk is replaced'")
+@click.argument("ids", nargs=-1, metavar="[ALG-n|ALERT]...")
 @click.option("--severity", help="P0-P3, SEV1-SEV4, critical (P0), high, medium, low; several with commas.")
 @click.option("--state", type=click.Choice(STATES), default="open", show_default=True)
 @click.option("--service", help="Only this service.")
 @click.option("--env", "environment", help="Only this environment.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500))
-def alerts(api: Api, as_json: bool, limit: int, **wanted: str | None) -> None:
-    """List open alerts, the most urgent first."""
+@click.option("--team", help="Only services of this team.")
+@click.option("--source", help="Only from this source, such as api or alertmanager.")
+@click.option("--rule", help="Only of this rule.")
+@click.option("--label", metavar="NAME=VALUE", help="Only with this label.")
+@click.option("--search", "q", metavar="WORDS", help="Only with these words in summary, rule or service.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500), help="Rows to list.")
+@click.option("--do", "verb", type=click.Choice(VERBS), help="Do this to all that match, or to those named.")
+@click.option("--reason", default="", help="Why, for --do; muting needs one.")
+@click.option("--for", "duration", metavar="TIME", help="How long to mute, such as 30m, 2h or 1d.")
+@click.option("--dry-run", is_flag=True, help="Only count what --do is about.")
+@click.option("--undo", metavar="BLK-n", help="Take an acknowledgement of many back, for ten minutes.")
+@click.option("--yes", is_flag=True, help="Do not ask first.")
+def alerts(
+    api: Api, as_json: bool, ids: tuple[str, ...], limit: int, verb: str | None, undo: str | None, reason: str,
+    duration: str | None, dry_run: bool, yes: bool, **wanted: str | None,
+) -> None:  # fmt: skip
+    """List open alerts, the most urgent first; with --do, act on all that match.
+
+    What is raised after the count was shown is left alone. Resolving cannot be taken back.
+    """
+    if undo is not None:
+        many.undo(api, as_json, undo)
+    elif verb is not None:
+        given = many.Asked(verb, ids, wanted, reason, duration, dry_run, yes)
+        many.act(api, as_json, given)
+    elif ids or reason or duration or dry_run or yes:
+        raise click.UsageError(f"Names, --reason, --for, --dry-run and --yes go with --do {' or '.join(VERBS)}.")
+    else:
+        _list_alerts(api, as_json, limit, wanted)
+
+
+def _list_alerts(api: Api, as_json: bool, limit: int, wanted: dict[str, str | None]) -> None:
     page: dict[str, Any] = api.get(BASE, limit=limit, **wanted)
     if not page["items"] and (wanted["service"] or wanted["environment"]):
         from staycalm.cli.names import must_exist

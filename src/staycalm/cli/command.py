@@ -33,6 +33,7 @@ KINDS = {
     "INC-n": "incidents",
     "ACT-n": "actions",
     "ALG-n|INC-n|ALERT": "alerts",
+    "[ALG-n|ALERT]...": "alerts",
 }
 
 

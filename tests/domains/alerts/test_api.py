@@ -215,3 +215,68 @@ def test_maintenance_is_started_and_ended_by_those_who_configure(
     assert client.get(f"{ALERTS}/maintenance", headers=dev).json() == {"items": []}
     for path in ("silences/SIL-9", "maintenance/MNT-9"):
         assert client.delete(f"{ALERTS}/{path}", headers=ops).status_code == 404
+
+
+MANY = "/api/v1/alerts/bulk"
+
+
+def test_what_matches_is_counted_then_taken_and_handed_back(
+    world: World, client: TestClient, dev: dict[str, str]
+) -> None:
+    for n in range(3):
+        world.raised(f"k{n}", priority="P3")
+    world.raised("grave", priority="P0")
+    asked = {"action": "acknowledge", "filter": {"severity": "low"}}
+    counted = client.post(MANY, json={**asked, "dry_run": True}, headers=dev).json()
+    assert (counted["id"], counted["state"], counted["matching"], counted["done"]) == (None, "counted", 3, 0)
+    world.raised("later", priority="P3")
+    made = client.post(MANY, json={**asked, "upto": counted["upto"]}, headers=dev).json()
+    assert (made["state"], made["matching"], made["done"], made["can_be_undone"]) == ("done", 3, 3, True)
+    assert len(world.bodies("alerts.acknowledged")) == 1, "one event per group"
+    assert client.get(f"{MANY}/{made['id']}", headers=dev).json() == made
+    back = client.post(f"{MANY}/{made['id']}/undo", headers=dev).json()
+    assert (back["action"], back["done"]) == ("hand-back", 3)
+    again = client.post(f"{MANY}/{made['id']}/undo", headers=dev)
+    assert (again.status_code, again.json()["code"]) == (409, "cannot-undo")
+    assert {each["state"] for each in client.get(ALERTS, headers=dev).json()["items"]} == {"firing"}
+
+
+def test_named_alerts_and_groups_are_resolved(client: TestClient, dev: dict[str, str]) -> None:
+    client.post(HOOK, json=[report(dedup_key=key) for key in "abc"], headers=dev)
+    done = client.post(MANY, json={"action": "resolve", "ids": ["alg-1"], "reason": "over"}, headers=dev).json()
+    assert (done["done"], done["can_be_undone"]) == (3, False)
+    assert client.get(ALERTS, headers=dev).json()["items"] == []
+
+
+NO_CHOICE: list[tuple[dict[str, Any], str]] = [
+    ({}, "ids-or-filter"),
+    ({"ids": ["x"], "filter": {}}, "ids-or-filter"),
+    ({"filter": {"state": "resolved"}}, "not-open"),
+    ({"filter": {"state": "resolved"}, "dry_run": True}, "not-open"),
+    ({"filter": {"label": "no value"}}, "bad-label"),
+    ({"ids": ["ALG-99"]}, "no-alert-group"),
+    ({"ids": ["x"] * 1001}, "invalid-input"),
+    ({"filter": {"colour": "red"}}, "invalid-input"),
+]
+
+
+def test_what_is_no_choice_of_alerts_is_refused(client: TestClient, dev: dict[str, str]) -> None:
+    codes = [
+        client.post(MANY, json={"action": "resolve", **body}, headers=dev).json()["code"] for body, _ in NO_CHOICE
+    ]
+    assert codes == [code for _, code in NO_CHOICE]
+
+
+def test_muting_what_matches_needs_more_than_a_developer(
+    world: World, client: TestClient, dev: dict[str, str], ops: dict[str, str]
+) -> None:
+    world.raised("a", rule="disk")
+    world.raised("b", rule="disk")
+    body = {"filter": {"rule": "disk"}, "duration": "1h", "reason": "new disks"}
+    assert client.post(f"{MANY}/silence", json=body, headers=dev).status_code == 403
+    looked = client.post(f"{MANY}/silence", json={**body, "dry_run": True}, headers=ops).json()
+    assert (looked["matching"], looked["silences"]) == (2, [])
+    made = client.post(f"{MANY}/silence", json=body, headers=ops).json()
+    assert [each["matchers"] for each in made["silences"]] == [each["matchers"] for each in looked["kinds"]]
+    bare = client.post(f"{MANY}/silence", json={**body, "reason": " "}, headers=ops)
+    assert bare.status_code == 422

@@ -7,9 +7,11 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 
 from staycalm.core.actor import Actor
-from staycalm.core.priority import PRIORITIES, Priority, parse_priority
+from staycalm.core.priority import parse_priority
 from staycalm.domains.alerts import queries, service
-from staycalm.domains.alerts.browsing.decisions import StateFilter
+from staycalm.domains.alerts.browsing.decisions import AlertFilter, StateFilter, parse_filter
+from staycalm.domains.alerts.browsing.queries import list_matching
+from staycalm.domains.alerts.bulk.api import router as bulk_router
 from staycalm.domains.alerts.edge import AlertsEdge
 from staycalm.domains.alerts.intake.api import WEBHOOK_PATH, receive
 from staycalm.domains.alerts.muting.api import router as muting_router
@@ -41,31 +43,34 @@ Reader = Annotated[Actor, allow("alerts", "read")]
 Writer = Annotated[Actor, allow("alerts", "write")]
 
 
-def _priorities(severity: str | None) -> tuple[Priority, ...]:
-    if severity is None:
-        return PRIORITIES
-    return tuple(dict.fromkeys(parse_priority(word) for word in severity.split(",")))
+Part = Annotated[str, Query(max_length=310)]
+
+
+def _filter(
+    severity: Annotated[
+        str, Query(max_length=100, description="P0-P3, SEV1-SEV4, critical (P0) …; several with commas.")
+    ] = "",
+    state: Annotated[StateFilter, Query(description="open: firing, acknowledged or suppressed.")] = "open",
+    service: Part = "", environment: Part = "", team: Part = "", source: Part = "", rule: Part = "",
+    label: Annotated[str, Query(max_length=310, description="name=value.")] = "",
+    q: Annotated[
+        str, Query(max_length=310, description="Looked for in summary, rule and service; ALG-n is a group.")
+    ] = "",
+) -> AlertFilter:  # fmt: skip
+    words = {"service": service, "environment": environment, "team": team, "source": source, "rule": rule}
+    return parse_filter({**words, "state": state, "priority": severity, "label": label, "q": q})
 
 
 @_alerts.get("")
 async def list_alerts(
     db: Db,
     who: Reader,
-    severity: Annotated[
-        str | None, Query(max_length=100, description="P0-P3, SEV1-SEV4, critical (P0) …; several with commas.")
-    ] = None,
-    state: Annotated[StateFilter, Query(description="open: firing, acknowledged or suppressed.")] = "open",
-    service: str | None = None,
-    environment: str | None = None,
+    wanted: Annotated[AlertFilter, Depends(_filter)],
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     cursor: Annotated[str | None, Query(max_length=100)] = None,
 ) -> AlertPage:
     """Return open alerts, the most urgent first; resolved ones, the newest first."""
-    page = await db.read(
-        queries.list_alerts, limit=limit, state=state, priorities=_priorities(severity), service=service,
-        environment=environment, cursor=cursor,
-    )  # fmt: skip
-    return page_out(page)
+    return page_out(await db.read(list_matching, wanted, limit=limit, cursor=cursor))
 
 
 @_alerts.post("", status_code=201)
@@ -110,7 +115,8 @@ async def resolve(db: Db, who: Writer, id: str, body: Resolution | None = None) 
     return [alert_out(alert) for alert in await db.write(service.resolve, who, id, reason=reason)]
 
 
-# Muting before alerts: `/silences` must not be read as the id of an alert.
+# Muting and bulks before alerts: `/silences` must not be read as the id of an alert.
 router.include_router(muting_router)
+router.include_router(bulk_router)
 router.add_route(WEBHOOK_PATH, receive, methods=["POST"], include_in_schema=False)
 router.include_router(_alerts)

@@ -13,13 +13,12 @@ from fastapi.responses import RedirectResponse
 from staycalm.core.actor import Actor
 from staycalm.core.durations import format_duration, parse_duration
 from staycalm.domains.alerts.browsing.decisions import AlertFilter, parse_filter
-from staycalm.domains.alerts.browsing.queries import count_exactly
-from staycalm.domains.alerts.bulk import service
-from staycalm.domains.alerts.bulk.decisions import AT_ONCE, Bulk
+from staycalm.domains.alerts.bulk import choosing, service
+from staycalm.domains.alerts.bulk.choosing import Choice
+from staycalm.domains.alerts.bulk.decisions import AT_ONCE
 from staycalm.domains.alerts.edge import AlertsEdge
-from staycalm.domains.alerts.muting import kinds
 from staycalm.domains.alerts.muting.kinds import Kind
-from staycalm.kit.database import ReadTx, Tx
+from staycalm.kit.database import Tx
 from staycalm.kit.http import Db, Router, allow, view
 
 page_router = Router(include_in_schema=False)
@@ -28,27 +27,16 @@ Configurer = Annotated[Actor, allow("config", "write")]
 Verb = Literal["acknowledge", "resolve"]
 
 
-@dataclass(frozen=True)
-class Choice:
-    """Which alerts a form means: the ticked ones, or all that match the filter of the list it stood on."""
-
-    ids: tuple[str, ...]
-    wanted: AlertFilter
-    upto: str
-    is_all: bool
-    is_sure: bool
-
-
 def _choice(
     id: Annotated[list[str] | None, Form()] = None, scope: Annotated[str, Form(max_length=20)] = "named",
     filter: Annotated[str, Form(max_length=1000)] = "", upto: Annotated[str, Form(max_length=36)] = "",
-    sure: Annotated[str, Form(max_length=5)] = "",
 ) -> Choice:  # fmt: skip
     ids = tuple(dict.fromkeys(each[:36] for each in id or ()))
-    return Choice(ids, parse_filter(dict(parse_qsl(filter))), upto, scope == "matching", bool(sure))
+    return Choice(ids, parse_filter(dict(parse_qsl(filter))), upto, scope == "matching")
 
 
 Chosen = Annotated[Choice, Depends(_choice)]
+Sure = Annotated[str, Form(max_length=5)]
 
 
 @dataclass(frozen=True)
@@ -65,28 +53,28 @@ class Asked:
 @page_router.post("/alerts/bulk")
 async def act(
     request: Request, db: Db, who: Writer, action: Annotated[Verb, Form()], choice: Chosen,
-    reason: Annotated[str, Form(max_length=500)] = "",
+    sure: Sure = "", reason: Annotated[str, Form(max_length=500)] = "",
 ) -> Response:  # fmt: skip
     """The chosen alerts are acknowledged or resolved; what cannot be taken back, or is all, asks once more."""
-    if choice.is_sure or (action == "acknowledge" and not choice.is_all):
-        bulk = await db.write(_act, who, action, choice, reason)
+    if sure or (action == "acknowledge" and not choice.is_all):
+        bulk = await db.write(choosing.act, who, action, choice, reason)
         return RedirectResponse(address(choice.wanted, did=bulk.id), status_code=303)
-    asked = Asked(await db.read(_count, choice))
+    asked = Asked((await db.read(choosing.count, choice)).many)
     return view(request, "alerts/confirm.html", action=action, choice=choice, asked=asked, at_once=AT_ONCE)
 
 
 @page_router.post("/alerts/bulk/silence")
 async def silence(
     request: Request, db: Db, who: Configurer, choice: Chosen, lasts: Annotated[str, Form(max_length=20)] = "1h",
-    reason: Annotated[str, Form(max_length=500)] = "",
+    sure: Sure = "", reason: Annotated[str, Form(max_length=500)] = "",
 ) -> Response:  # fmt: skip
     """Alerts like the chosen ones are muted for a while; first the page says which, and how many now."""
     edge: AlertsEdge = request.app.state.alerts
     lasts_s = parse_duration(lasts)
-    if choice.is_sure and reason.strip():
+    if sure and reason.strip():
         made = await db.write(_silence, who, choice, lasts_s, reason, edge)
         return RedirectResponse(address(choice.wanted, silenced=",".join(made)), status_code=303)
-    found = await db.read(_kinds, choice)
+    found = await db.read(choosing.kinds_of, choice)
     asked = Asked(sum(kind.many for kind in found), found, lasts, reason, format_duration(lasts_s))
     return view(request, "alerts/confirm.html", action="silence", choice=choice, asked=asked, at_once=AT_ONCE)
 
@@ -104,27 +92,9 @@ def address(wanted: AlertFilter, **said: str) -> str:
     return f"/alerts?{query}" if query else "/alerts"
 
 
-def _act(tx: Tx, actor: Actor, action: Verb, choice: Choice, reason: str) -> Bulk:
-    if choice.is_all:
-        return service.act_on_matching(tx, actor, action, choice.wanted, upto=choice.upto, reason=reason)
-    return service.act_on_named(tx, actor, action, choice.ids, reason=reason)
-
-
-def _count(tx: ReadTx, choice: Choice) -> int:
-    if not choice.is_all:
-        return len(service.checked(choice.ids))
-    return count_exactly(tx, choice.wanted, upto=choice.upto)
-
-
-def _kinds(tx: ReadTx, choice: Choice) -> tuple[Kind, ...]:
-    if choice.is_all:
-        return kinds.of_matching(tx, choice.wanted)
-    return kinds.of_named(tx, service.checked(choice.ids))
-
-
 def _silence(
     tx: Tx, actor: Actor, choice: Choice, lasts_s: float, reason: str, edge: AlertsEdge
 ) -> tuple[str, ...]:
     until = tx.now + timedelta(seconds=lasts_s)
-    made = kinds.silence_all(tx, actor, _kinds(tx, choice), reason=reason, until=until, settings=edge.settings)
+    made = choosing.silence(tx, actor, choice, until=until, reason=reason, settings=edge.settings)
     return tuple(each.id for each in made)

@@ -55,11 +55,16 @@ def act_on_matching(
 
     Without `upto` everything that is there now is meant. Raises Invalid when the filter is not of open alerts.
     """
-    if not wanted.is_open:
-        raise Invalid("not-open", "only open alerts can be acted on", next_step="Filter by an open state.")
+    check_open(wanted)
     upto = upto or newest_id(tx)
     expected = count_exactly(tx, wanted, upto=upto)
     return _start(tx, actor, action, {"filter": wanted.query()}, reason, expected, upto=upto)
+
+
+def check_open(wanted: AlertFilter) -> None:
+    """The filter is of open alerts; raises Invalid when not."""
+    if not wanted.is_open:
+        raise Invalid("not-open", "only open alerts can be acted on", next_step="Filter by an open state.")
 
 
 def undo(tx: Tx, actor: Actor, id: str) -> Bulk:
