@@ -18,6 +18,7 @@ from staycalm.domains.accounts.sign_in.passwords import Passwords
 from staycalm.domains.alerts import api as alerts_api
 from staycalm.domains.alerts import pages as alerts_pages
 from staycalm.domains.alerts.edge import AlertsEdge
+from staycalm.domains.alerts.intake.api import WEBHOOK_PATH, receive
 from staycalm.domains.audit import api as audit_api
 from staycalm.domains.catalog import api as catalog_api
 from staycalm.domains.deployments import api as deployments_api
@@ -45,6 +46,7 @@ from staycalm.domains.releases.intake import Intake
 from staycalm.kit.database import Database
 from staycalm.kit.directory import DataDirectory
 from staycalm.kit.http import Router
+from staycalm.kit.http.direct import Plain
 from staycalm.web import contact_settings, first_run, home, people, person
 from staycalm.web.services import pages as services_pages
 
@@ -86,6 +88,11 @@ def routes() -> Router:
     ):
         every.include_router(router)
     return every
+
+
+def direct_routes() -> dict[tuple[str, str], Plain]:
+    """Return the routes that are asked so often that they are found before any router."""
+    return {("POST", WEBHOOK_PATH): receive}
 
 
 def fill_state(state: Any, settings: Settings, outside: Outside, database: Database, url: str) -> None:

@@ -30,6 +30,7 @@ from staycalm.kit.database import Database
 from staycalm.kit.database.listen import listen
 from staycalm.kit.directory import DataDirectory
 from staycalm.kit.http import Views, install_problem_details
+from staycalm.kit.http.direct import Direct
 from staycalm.kit.http.headers import BodyLimit, SecurityHeaders
 from staycalm.kit.live import LiveHub
 from staycalm.kit.observability import Observability, Observed
@@ -75,8 +76,9 @@ class Application:
         self.pulse = live_pages.Pulse(database, self.live)
         database.commit_listeners.append(self._on_commit)
         self.self_watch = SelfWatch(self)
-        limited = BodyLimit(self._asgi(), unlimited=UNLIMITED_BODIES)
-        self.asgi = SecurityHeaders(CompressedPages(limited))
+        direct = Direct(self._asgi(), assembly.direct_routes())
+        observed = Observed(direct, figures=self.observability, monotonic=clock.monotonic)
+        self.asgi = SecurityHeaders(CompressedPages(BodyLimit(observed, unlimited=UNLIMITED_BODIES)))
 
     @property
     def views(self) -> Views:
@@ -96,7 +98,6 @@ class Application:
         install_problem_details(app)
         app.router.routes.extend(assembly.routes().routes)
         app.mount("/static", self.assets, name="static")
-        app.add_middleware(Observed, figures=self.observability, monotonic=self.database.clock.monotonic)
         return app
 
     def _on_commit(self, emitted: Sequence[Recorded[Event]]) -> None:

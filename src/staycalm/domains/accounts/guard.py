@@ -8,6 +8,7 @@ sent by a browser on its own, so a writing request with one must also come from 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -19,10 +20,11 @@ from staycalm.core.errors import Forbidden, Unauthenticated, Unavailable
 from staycalm.domains.accounts.decisions import explain
 from staycalm.domains.accounts.people import NOBODY, Identity
 from staycalm.domains.accounts.settings import AccountsSettings
-from staycalm.domains.accounts.sign_in.queries import identify_session, identify_token
+from staycalm.domains.accounts.sign_in.queries import identify_session, identify_tokens
 from staycalm.domains.accounts.sign_in.service import touch
 from staycalm.domains.accounts.sign_in.values import NewSecret
 from staycalm.kit.database import Database
+from staycalm.kit.together import Together
 
 SECURE_COOKIE = "__Host-sc_session"
 PLAIN_COOKIE = "sc_session"
@@ -46,6 +48,12 @@ class AccountsGuard:
     def __init__(self, db: Database, settings: AccountsSettings) -> None:
         self._db = db
         self._settings = settings
+        # Programs send many requests at once: one read tells who all of them are, and a token that was revoked
+        # before a request came is refused, by whichever server it was revoked.
+        self._tokens = Together(self._look_up)
+
+    async def _look_up(self, secrets: Sequence[str]) -> Mapping[str, Identity | None]:
+        return await self._db.read(identify_tokens, secrets)
 
     async def __call__(self, request: Request, permission: Need) -> Actor:
         """Return the actor. Raises Unauthenticated, or Forbidden with the cells that decided."""
@@ -63,7 +71,7 @@ class AccountsGuard:
             found = await self._db.read(identify_session, secret, idle_s=self._settings.session_idle_s)
             identity = found or NOBODY
         else:
-            token = await self._db.read(identify_token, secret)
+            token = await self._tokens.ask(secret)
             if token is None:
                 raise Unauthenticated(
                     "bad-token", "this token is unknown, revoked or too old", next_step="Get a new one: sc login."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,6 +13,14 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
+_POLICY = (b"content-security-policy", POLICY.encode())
+_CACHED, _NOT_STORED = (b"cache-control", b"public, max-age=3600"), (b"cache-control", b"no-store")
+_ALWAYS = {
+    b"x-content-type-options": b"nosniff",
+    b"x-frame-options": b"DENY",
+    b"referrer-policy": b"same-origin",
+    b"cross-origin-opener-policy": b"same-origin",
+}
 MAX_BODY = 8 * 1024 * 1024
 
 
@@ -30,14 +38,14 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
+                said = [each for each in message.get("headers", ()) if each[0].lower() not in _ALWAYS]
+                names = {name.lower() for name, _ in said}
                 # A document that carries its own style has its own, stricter policy.
-                headers.setdefault("Content-Security-Policy", POLICY)
-                headers["X-Content-Type-Options"] = "nosniff"
-                headers["X-Frame-Options"] = "DENY"
-                headers["Referrer-Policy"] = "same-origin"
-                headers["Cross-Origin-Opener-Policy"] = "same-origin"
-                headers.setdefault("Cache-Control", "public, max-age=3600" if is_static else "no-store")
+                if b"content-security-policy" not in names:
+                    said.append(_POLICY)
+                if b"cache-control" not in names:
+                    said.append(_CACHED if is_static else _NOT_STORED)
+                message["headers"] = [*said, *_ALWAYS.items()]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,9 +18,16 @@ from staycalm.domains.accounts.sign_in.decisions import TOUCH_EVERY_S, holds
 from staycalm.domains.accounts.sign_in.model import sessions, tokens
 from staycalm.domains.accounts.sign_in.values import Credentials, Session, Token
 from staycalm.kit.database import ReadTx
+from staycalm.kit.database.tables import Utc
 
 MOST_LISTED = 500
 LOCAL = Actor("person", "local", "whoever runs the server")
+# Built once: every request of a program asks it.
+_HOLDING_TOKEN = tokens.select().where(
+    tokens.c.secret_hash == sa.bindparam("wanted"),
+    tokens.c.revoked_at.is_(None),
+    sa.or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > sa.bindparam("now", type_=Utc())),
+)
 
 
 def find_credentials(tx: ReadTx, handle: str) -> Credentials | None:
@@ -44,15 +52,14 @@ def identify_session(tx: ReadTx, secret: str, *, idle_s: float) -> Identity | No
     return Identity(person.actor, person.roles, "session", row.id, row.expires_at, is_stale)
 
 
+def identify_tokens(tx: ReadTx, secrets: Sequence[str]) -> dict[str, Identity | None]:
+    """Return who each of these API tokens belongs to; see `identify_token`."""
+    return {secret: identify_token(tx, secret) for secret in secrets}
+
+
 def identify_token(tx: ReadTx, secret: str) -> Identity | None:
     """Return who this API token belongs to; None when it is revoked, too old, or its owner is gone."""
-    row = tx.one_or_none(
-        tokens.select().where(
-            tokens.c.secret_hash == digest(secret),
-            tokens.c.revoked_at.is_(None),
-            sa.or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > tx.now),
-        )
-    )
+    row: Any = tx.execute(_HOLDING_TOKEN, {"wanted": digest(secret), "now": tx.now}).first()
     if row is None:
         return None
     is_stale = row.last_used_at is None or tx.now - row.last_used_at >= timedelta(seconds=TOUCH_EVERY_S)
