@@ -34,12 +34,16 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 class Cursor(msgspec.Struct, frozen=True):
-    """Where a reader was: which proxy process, when, how far in the access log, and the values then."""
+    """Where a reader was: which proxy process, when, how far in the access log, and the values then.
+
+    `others` are those of the further proxies of a pair.
+    """
 
     process: str
     at_s: float
     position: int
     slots: dict[Slot, Reading]
+    others: tuple[Cursor, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,16 @@ def _per_bucket(buckets: tuple[tuple[float, int], ...]) -> tuple[tuple[float, in
         counts.append((float("inf") if bound >= _LONGEST_MS else bound, cumulative - below))
         below = cumulative
     return tuple(counts)
+
+
+def together(parts: Iterable[SlotCounts]) -> SlotCounts:
+    """Return the sums, bucket by bucket."""
+    found = list(parts)
+    names = ("total", "client_errors", "server_errors", "timeouts", "resets", "active")
+    return SlotCounts(
+        **{name: sum(getattr(one, name) for one in found) for name in names},
+        latency_buckets=_added([one.latency_buckets for one in found]),
+    )
 
 
 def difference(before: Reading, now: Reading, *, is_same_process: bool) -> Difference:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace as changed
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from staycalm.adapters.envoy.admin import Admin
 from staycalm.adapters.envoy.files import Json, Layout, disk_trouble, draft, overwrite, read_json, replace
+from staycalm.adapters.envoy.proxy import Proxy
 from staycalm.adapters.envoy.routes import HostCache, compose_routes, placements_in, route_file
 from staycalm.adapters.envoy.settings import EnvoySettings
 from staycalm.adapters.envoy.specs import Placed, decode_placed, encode_placed
@@ -19,6 +22,8 @@ from staycalm.core.placement import Placement
 from staycalm.ports.errors import Fenced, OutsideUnavailable, PortError, Rejected, Unconfirmed
 
 CONFIRM_POLL_S = 0.001
+Refused = Mapping[str, int]
+"""How many files each proxy, by name, had refused before."""
 
 
 def route_statistics(listener: str) -> str:
@@ -34,10 +39,12 @@ async def confirm(
     refused: int | None,
     deadline: float,
     newest: Callable[[], int] | None = None,
-) -> None:
+    may_be_down: Callable[[], bool] = lambda: False,
+) -> bool:
     """The proxy says that the file's version is in force, or a later one up to `newest`.
 
-    Raises Rejected when it refused more files than `refused`, Unconfirmed at the loop time `deadline`.
+    Returns False when it runs no more and `may_be_down`: started again, it reads the newest file first. Raises
+    Rejected when it refused more files than `refused`, Unconfirmed at the loop time `deadline`.
     """
     loop = asyncio.get_running_loop()
     while True:
@@ -47,7 +54,9 @@ async def confirm(
             state = None
         highest = version if newest is None else newest()
         if state is not None and state.version is not None and version <= state.version <= highest:
-            return
+            return True
+        if state is None and may_be_down():
+            return False
         if state is not None and refused is not None and state.refused > refused:
             raise Rejected(f"the proxy refused version {version} of {prefix}; the one before is in force")
         if loop.time() >= deadline:
@@ -58,8 +67,8 @@ async def confirm(
 class Edge:
     """Owns the route files. `shifting` serializes writers; a rollback does not wait for it."""
 
-    def __init__(self, layout: Layout, settings: EnvoySettings, admin: Admin) -> None:
-        self.layout, self.settings, self.admin = layout, settings, admin
+    def __init__(self, layout: Layout, settings: EnvoySettings, proxies: tuple[Proxy, ...]) -> None:
+        self.layout, self.settings, self.proxies = layout, settings, proxies
         self.placed: dict[Placement, Placed] = {}
         self.shifting = asyncio.Lock()
         self.problem: str | None = None
@@ -220,17 +229,45 @@ class Edge:
             except OSError as error:
                 self.problem = f"rollback files cannot be reserved: {disk_trouble(self.layout.root, error)}"
 
-    async def refused(self, prefix: str) -> int | None:
-        """Return how many files the proxy refused so far, None when it does not answer."""
-        try:
-            return (await self.admin.file_state(prefix)).refused
-        except OutsideUnavailable:
-            return None
+    async def refused(self, prefix: str) -> Refused:
+        """Return how many files each proxy refused so far, without those that do not answer."""
+        found: dict[str, int] = {}
+        for proxy in self.proxies:
+            with suppress(OutsideUnavailable):
+                found[proxy.name] = (await proxy.admin.file_state(prefix)).refused
+        return found
 
-    async def confirm(self, listener: str, version: int, *, refused: int | None, deadline: float) -> None:
+    def may_be_down(self, proxy: Proxy) -> bool:
+        """Return whether nobody needs to wait for the proxy: it ended, and there is another one."""
+        return len(self.proxies) > 1 and not proxy.process.is_alive()
+
+    async def confirm_file(
+        self,
+        prefix: str,
+        version: int,
+        *,
+        refused: Refused,
+        deadline: float,
+        newest: Callable[[], int] | None = None,
+    ) -> None:
+        """The version, or a later one up to `newest`, is in force wherever a proxy runs. Raises as `confirm`."""
+        has_one = False
+        for proxy in self.proxies:
+            has_one |= await confirm(
+                proxy.admin,
+                prefix,
+                version,
+                refused=refused.get(proxy.name),
+                deadline=deadline,
+                newest=newest,
+                may_be_down=partial(self.may_be_down, proxy),
+            )
+        if not has_one:
+            raise Unconfirmed(f"version {version} of {prefix} is written, but no proxy runs")
+
+    async def confirm(self, listener: str, version: int, *, refused: Refused, deadline: float) -> None:
         """The listener's file of that version, or a later one of ours, is in force. Raises as `confirm` does."""
-        await confirm(
-            self.admin,
+        await self.confirm_file(
             route_statistics(listener),
             version,
             refused=refused,
@@ -249,7 +286,7 @@ class Edge:
             if self.placed[wanted.placement] == wanted:
                 self.placed[wanted.placement] = known
                 restored = await self.write(listener)
-                await self.confirm(listener, restored, refused=None, deadline=deadline)
+                await self.confirm(listener, restored, refused={}, deadline=deadline)
             raise
         try:
             self.save()

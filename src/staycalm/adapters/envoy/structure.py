@@ -10,13 +10,13 @@ from dataclasses import replace as changed
 
 import msgspec
 
-from staycalm.adapters.envoy.admin import Admin
 from staycalm.adapters.envoy.binary import Binary
 from staycalm.adapters.envoy.certificates import publish_pair
 from staycalm.adapters.envoy.clusters import compose_clusters
-from staycalm.adapters.envoy.edge import Edge, confirm, route_statistics
+from staycalm.adapters.envoy.edge import Edge, Refused, route_statistics
 from staycalm.adapters.envoy.files import Json, disk_trouble, draft, read_json, replace
 from staycalm.adapters.envoy.listeners import compose_listener, compose_validation
+from staycalm.adapters.envoy.proxy import Proxy
 from staycalm.adapters.envoy.routes import compose_routes
 from staycalm.adapters.envoy.specs import Placed, check_spec, check_together
 from staycalm.core.placement import Placement
@@ -51,10 +51,6 @@ class Structure:
         self.edge, self._binary = edge, binary
         self._changing = asyncio.Lock()
         self._unsure: set[Placement] = set()
-
-    @property
-    def _admin(self) -> Admin:
-        return self.edge.admin
 
     def _clusters(self, placed: Iterable[Placed]) -> list[Json]:
         ordered = sorted(placed, key=lambda one: one.placement)
@@ -138,14 +134,23 @@ class Structure:
             lines = output.decode(errors="replace").strip().splitlines()
             raise Rejected(f"the proxy would not accept this: {lines[-1][-400:] if lines else 'no reason given'}")
 
-    async def _confirm(self, which: str, version: int, refused: int | None, warming: str) -> None:
+    async def _confirm(self, which: str, version: int, refused: Refused, warming: str) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _CONFIRM_S
-        await confirm(self._admin, which, version, refused=refused, deadline=deadline)
-        while any((await self._admin.values(rf"^{warming}$")).values()):
-            if loop.time() >= deadline:
-                raise Unconfirmed(f"{which}: the proxy still warms up what is new")
-            await asyncio.sleep(0.005)
+        await self.edge.confirm_file(which, version, refused=refused, deadline=deadline)
+        for proxy in self.edge.proxies:
+            while await self._warms_up(proxy, warming):
+                if loop.time() >= deadline:
+                    raise Unconfirmed(f"{which}: the proxy still warms up what is new")
+                await asyncio.sleep(0.005)
+
+    async def _warms_up(self, proxy: Proxy, warming: str) -> bool:
+        try:
+            return any((await proxy.admin.values(rf"^{warming}$")).values())
+        except OutsideUnavailable:
+            if self.edge.may_be_down(proxy):
+                return False
+            raise
 
     async def _set_clusters(self, placed: Iterable[Placed]) -> None:
         refused = await self.edge.refused(CLUSTERS)
@@ -165,9 +170,9 @@ class Structure:
             if is_served:
                 await self._confirm_routes(listener, refused)
 
-    async def _confirm_routes(self, listener: str, refused: int | None = None) -> None:
+    async def _confirm_routes(self, listener: str, refused: Refused | None = None) -> None:
         deadline = asyncio.get_running_loop().time() + _CONFIRM_S
-        await self.edge.confirm(listener, self.edge.version(listener), refused=refused, deadline=deadline)
+        await self.edge.confirm(listener, self.edge.version(listener), refused=refused or {}, deadline=deadline)
 
     async def ensure(self, spec: RouteSpec) -> None:
         """The proxy serves the declaration; what another placement has stays. Raises with the old one in force."""

@@ -11,6 +11,7 @@ from staycalm.adapters.envoy.admin import Admin
 from staycalm.adapters.envoy.certificates import Signature, publish_pair, signature
 from staycalm.adapters.envoy.edge import Edge
 from staycalm.adapters.envoy.files import disk_trouble
+from staycalm.adapters.envoy.proxy import Proxy
 from staycalm.adapters.envoy.specs import listener_name
 from staycalm.kit.clock import Clock
 from staycalm.ports.errors import PortError
@@ -21,11 +22,11 @@ _MAX_ENVOY_LOG_BYTES = 8 * 1024 * 1024
 
 
 class Upkeep:
-    """One per running proxy; `problem` tells what could not be done last time."""
+    """One per running proxy; `problem` tells what could not be done last time. The first renews certificates."""
 
-    def __init__(self, edge: Edge, clock: Clock) -> None:
-        self._edge, self._clock = edge, clock
-        self.log = AccessLog(edge.layout.access_log, edge.settings.access_log_bytes)
+    def __init__(self, edge: Edge, proxy: Proxy, clock: Clock) -> None:
+        self._edge, self._proxy, self._clock = edge, proxy, clock
+        self.log = AccessLog(proxy.layout.access_log, edge.settings.access_log_bytes)
         self._certificates: dict[str, Signature] = {}
         self._log_problem: str | None = None
         self._certificate_problem: str | None = None
@@ -36,7 +37,7 @@ class Upkeep:
 
     @property
     def _admin(self) -> Admin:
-        return self._edge.admin
+        return self._proxy.admin
 
     async def run(self) -> None:
         """Goes on until cancelled."""
@@ -45,7 +46,8 @@ class Upkeep:
             await self.read_log()
             if self._clock.monotonic() >= due:
                 due = self._clock.monotonic() + self._edge.settings.certificate_poll_s
-                self.reload_certificates(one.spec.listener for one in self._edge.placed.values())
+                if self._proxy is self._edge.proxies[0]:
+                    self.reload_certificates(one.spec.listener for one in self._edge.placed.values())
                 await self._rotate_envoy_log()
             await asyncio.sleep(_TICK_S)
 
@@ -60,12 +62,12 @@ class Upkeep:
                 await self._admin.ask("/reopen_logs", post=True)
             self._log_problem = None
         except OSError as error:
-            self._log_problem = str(disk_trouble(self._edge.layout.access_log, error))
+            self._log_problem = str(disk_trouble(self._proxy.layout.access_log, error))
         except PortError as error:
             self._log_problem = f"the access log cannot be rotated: {error}"
 
     async def _rotate_envoy_log(self) -> None:
-        path = self._edge.layout.log
+        path = self._proxy.layout.log
         try:
             if path.stat().st_size > _MAX_ENVOY_LOG_BYTES:
                 os.replace(path, path.with_suffix(".old"))
