@@ -126,13 +126,17 @@ class Rollout:
 
 
 class Night:
-    """Threads that go on working whatever happens to the server; `answered_*` is what they were promised."""
+    """Threads that go on working whatever happens to the server; `answered_*` is what they were promised.
+
+    Once they are `resting` nothing new is begun; `released` is set when the last rollout has ended.
+    """
 
     def __init__(self, server: Server, url: str, port: int, folder: Path, seed: int) -> None:
         self.server, self._url, self.port, self._folder = server, url, port, folder
         self._rng = random.Random(seed)
         self.stopping = threading.Event()
         self.resting = threading.Event()
+        self.released = threading.Event()
         self.answered_alerts: list[str] = []
         self.answered_incidents: list[tuple[str, str]] = []
         self.rollouts: list[Rollout] = []
@@ -170,7 +174,7 @@ class Night:
     def _client(self) -> httpx.Client:
         token = (self.server.directory / "cli-token").read_text().strip()
         headers = {"Authorization": f"Bearer {token}"}
-        return httpx.Client(base_url=self._url, headers=headers, timeout=10, trust_env=False)
+        return httpx.Client(base_url=self._url, headers=headers, timeout=10, trust_env=False, verify=False)
 
     def _ask(self, client: httpx.Client, method: str, path: str, **named: Any) -> Any | None:
         """Return the answer of a 2xx, None for everything else: then nothing was promised."""
@@ -215,6 +219,7 @@ class Night:
             while not self.resting.is_set():
                 n += 1
                 self._roll_out(client, f"v{n}", is_bad=n > 1 and self._rng.random() < 0.5)
+        self.released.set()
 
     def _roll_out(self, client: httpx.Client, version: str, *, is_bad: bool) -> None:
         digest, packed = pack(self._folder, version, error_rate=0.7 if is_bad else 0.0)

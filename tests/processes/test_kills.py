@@ -137,7 +137,7 @@ def test_a_thousand_kills_lose_nothing_and_double_nothing(night: Night, inbox: I
     with night.going_on():
         starts, early = kill_again_and_again(night)
         night.resting.set()
-        eventually(lambda: night.rollouts and night.rollouts[-1].state, within_s=QUIET_S, what="the last rollout")
+        eventually(night.released.is_set, within_s=QUIET_S, what="the end of the last rollout")
         eventually(lambda: not unpaged(server), within_s=QUIET_S, what="the last page")
         visits = night.visits
         eventually(lambda: night.visits > visits + 100, what="visitors after it all")
