@@ -152,7 +152,7 @@ class Night:
     @contextlib.contextmanager
     def going_on(self) -> Iterator[None]:
         """Everybody works until the end of the block."""
-        jobs = (self._report, self._declare, self._release, self._watch_routes, self._visit, self._visit)
+        jobs = (self._report, self._declare, self._release, self._watch_routes, self._visit)
         self._threads = [threading.Thread(target=self._kept, args=(job,), daemon=True) for job in jobs]
         for thread in self._threads:
             thread.start()

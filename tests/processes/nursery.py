@@ -1,6 +1,6 @@
 """Servers that start in a third of the time: forked from a process that has imported everything and done nothing.
 
-Importing is two thirds of what a start costs, and no part of what a crash can break. Every tenth start is the real
+Importing is two thirds of what a start costs, and no part of what a crash can break. Every twentieth start is the real
 command line all the same, so that both are shown.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tests.processes.servers import Server
 
-REAL_START_EVERY = 10
+REAL_START_EVERY = 20
 NURSERY = """
 import json, os, signal, sys
 import staycalm.app.server

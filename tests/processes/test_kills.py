@@ -28,8 +28,8 @@ from tests.processes.servers import Inbox, Server, eventually
 KILLS = int(os.environ.get("SC_KILLS", "1000"))
 FOR_S = float(os.environ.get("SC_KILLS_FOR_S", "inf"))
 SEED = int(os.environ.get("SC_SEED", "1"))
-IN_THE_START = 0.35
-LONGEST_LIFE_S = 2.4
+IN_THE_START = 0.5
+LONGEST_LIFE_S = 2.0
 QUIET_S = 240.0
 ONCE = {
     "incidents.declared": ("cause",), "oncall.step_reached": ("step",), "deployments.requested": (),
