@@ -1,7 +1,7 @@
 """Servers that start in a third of the time: forked from a process that has imported everything and done nothing.
 
-Importing is two thirds of what a start costs, and no part of what a crash can break. Every twentieth start is the real
-command line all the same, so that both are shown.
+Importing is two thirds of what a start costs, and no part of what a crash can break. Every twentieth start is the
+real command line all the same, so that both are shown.
 """
 
 from __future__ import annotations
