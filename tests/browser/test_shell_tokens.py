@@ -27,6 +27,7 @@ LINES = [
     *((side, surface) for side in ("stable", "candidate") for surface in ("ground", "card")),
     *((state, "ground") for state in STATES),
     ("accent", "ground"),
+    *((f"person-{n}", surface) for n in range(1, 7) for surface in ("ground", "card")),
 ]  # fmt: skip
 
 
@@ -78,6 +79,29 @@ def test_dark_is_one_set_whoever_asks_for_it() -> None:
     assert set(DARK) <= set(LIGHT)
 
 
-def test_the_sheets_of_the_shell_name_tokens_and_no_colours() -> None:
-    for name in ("base", "layout", "components", "forms", "tables", "split", "palette", "overview", "wall"):
-        assert re.findall(r"#[0-9a-fA-F]{3,8}\b", (SHEETS / f"{name}.css").read_text(encoding="utf-8")) == [], name
+# A colour that is written out, by number or by name; one that names a token is none.
+RAW = re.compile(
+    r"#[0-9a-f]{3,8}\b|\b(?:rgba?|hsla?|hwb|lab|lch|oklab|oklch|color)\("
+    r"|(?<![\w-])(?:white|black|red|green|blue|gr[ae]y|silver|orange|yellow|gold|purple|pink|brown|teal|navy)(?![\w-])",
+    re.IGNORECASE,
+)
+DECLARATION = re.compile(r"[\w-]+\s*:\s*([^;{}]+)[;}]")
+
+
+def raw_colours(sheet: str) -> list[str]:
+    """Return the values in which a colour is written out."""
+    bare = re.sub(r"/\*.*?\*/", "", sheet, flags=re.DOTALL)
+    return [value.strip() for value in DECLARATION.findall(bare) if RAW.search(value)]
+
+
+def test_a_colour_that_is_written_out_is_found() -> None:
+    sheet = "a#add:hover { color: #fff; white-space: pre } b { fill: rgb(1 2 3 / .4) } i { color: var(--red-x); "
+    assert raw_colours(sheet + "background: red }") == ["#fff", "rgb(1 2 3 / .4)", "red"]
+
+
+def test_every_sheet_names_tokens_and_no_colours() -> None:
+    sheets = {
+        each.name: each.read_text(encoding="utf-8") for each in SHEETS.iterdir() if each.name != "tokens.css"
+    }
+    assert len(sheets) > 10
+    assert {name: found for name, text in sheets.items() if (found := raw_colours(text))} == {}

@@ -30,9 +30,9 @@ HOSTILE = (
     "\u202eevil\u2066 \\ `` ** __ | --- # \x1b[31m"
 )
 TAGS = {
-    "html", "head", "meta", "title", "style", "body", "header", "p", "h1", "h2", "h3", "dl", "dt", "dd", "div",
-    "ul", "ol", "li", "small", "input", "time", "table", "thead", "tbody", "tr", "th", "td", "figure", "svg", "a",
-    "strong", "em", "code", "pre", "blockquote",
+    "html", "head", "meta", "title", "style", "body", "main", "header", "p", "h1", "h2", "h3", "dl", "dt", "dd",
+    "div", "ul", "ol", "li", "small", "input", "time", "table", "thead", "tbody", "tr", "th", "td", "figure",
+    "svg", "a", "strong", "em", "code", "pre", "blockquote",
 }  # fmt: skip
 
 

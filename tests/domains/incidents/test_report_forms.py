@@ -177,8 +177,8 @@ class _Tags(HTMLParser):
 
 
 SAFE = {
-    "html", "head", "meta", "title", "style", "body", "header", "h1", "h2", "h3", "p", "ul", "li", "dl", "div",
-    "dt", "dd", "small", "table", "thead", "tbody", "tr", "th", "td", "figure", "input", "time",
+    "html", "head", "meta", "title", "style", "body", "main", "header", "h1", "h2", "h3", "p", "ul", "li", "dl",
+    "div", "dt", "dd", "small", "table", "thead", "tbody", "tr", "th", "td", "figure", "input", "time",
     "svg", "text", "path", "rect", "circle",
 }  # fmt: skip
 

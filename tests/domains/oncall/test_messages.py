@@ -43,6 +43,18 @@ def test_the_text_starts_with_what_to_do_and_the_link() -> None:
     )
 
 
+def test_what_was_changed_before_and_who_is_asked_next_have_a_line_each() -> None:
+    told = replace(PAGE, change="DEP-6 (REL-5) got 50 % of traffic, 2m ago", change_path="/deployments/DEP-6",
+                   after_you="bob, in 5m")  # fmt: skip
+    message = page(told)
+    assert "Just before: DEP-6 (REL-5) got 50 % of traffic, 2m ago\n" in message.text
+    assert "After you: bob, in 5m\n" in message.text
+    assert Tags(str(message.html)).links == [
+        LINK, "https://calm.example/deployments/DEP-6", "https://calm.example/incidents/INC-3",
+    ]  # fmt: skip
+    assert message.subject == page().subject
+
+
 def test_a_machine_gets_the_same_as_data() -> None:
     data = page().data
     assert data["acknowledge_url"] == LINK and data["url"] == "https://calm.example/incidents/INC-3"
@@ -96,7 +108,8 @@ def test_what_was_stored_by_older_code_is_still_read() -> None:
     stored = json.loads(json.dumps(content.as_json()))
     message = page(Content.from_json(stored), kind="digest", acknowledge_url=None)
     assert "- INC-3: https://calm.example/incidents/INC-3" in message.text
-    del stored["groups"], stored["lead"]
+    for newer in ("groups", "lead", "after_you", "change", "change_path"):
+        del stored[newer]
     assert page(Content.from_json(stored)).text == page().text
 
 

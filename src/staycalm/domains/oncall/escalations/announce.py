@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from staycalm.core.actor import SYSTEM
-from staycalm.domains.oncall.escalations.decisions import FrozenStep, Taken, step_key
+from staycalm.domains.oncall.escalations.before import find_change
+from staycalm.domains.oncall.escalations.decisions import FrozenStep, Taken, after, step_key, take_step
 from staycalm.domains.oncall.escalations.queries import Escalation
 from staycalm.domains.oncall.events import EscalationExhausted, StepReached, StepSkipped
 from staycalm.domains.oncall.notifications import service as notifications
@@ -19,6 +20,8 @@ def page(tx: Tx, escalation: Escalation, step: FrozenStep, taken: Taken, roster:
     key = step_key(escalation.generation, taken.round, step)
     is_last = taken.round + 1 >= escalation.rounds and taken.next.index >= len(escalation.steps)
     targets = [str(target) for target in step.targets]
+    following = take_step(escalation.steps, escalation.rounds, taken.next, roster.reachable)
+    change, change_path = find_change(tx, escalation.service, escalation.environment)
     for person in taken.people:
         content = Content(
             subject=escalation.subject,
@@ -31,6 +34,9 @@ def page(tx: Tx, escalation: Escalation, step: FrozenStep, taken: Taken, roster:
             step=step.number,
             act_within_s=step.wait_s,
             is_last=is_last,
+            after_you=after(step, following, person) if not is_last else "",
+            change=change,
+            change_path=change_path,
         )
         notifications.queue(
             tx,

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from staycalm.core.durations import format_duration
 from staycalm.domains.oncall.policies.decisions import Policy, Target, targets_as_json, targets_from_json
 
+MOST_NAMED = 3
 Urgency = Literal["page", "notify"]
 
 
@@ -85,6 +87,25 @@ def take_step(
             return Taken(tuple(skipped), step, people, position.round, position)
         skipped.append(step)
     return Taken(tuple(skipped), None, (), position.round, position)
+
+
+def after(step: FrozenStep, following: Taken, person: str) -> str:
+    """Return who is asked next, and when, if `person` does not answer, as it is known now; "" after a notice.
+
+    A notice is followed by a page to the same people, which its first line says.
+    """
+    if step.urgency == "notify":
+        return ""
+    if following.step is None:
+        return "nobody else can be reached just now"
+    others = [name for name in following.people if name != person]
+    if not others:
+        return f"you again, in {format_duration(step.wait_s)}"
+    named = [*others[:MOST_NAMED], *([f"{len(others) - MOST_NAMED} more"] if len(others) > MOST_NAMED else [])]
+    if person in following.people:
+        named.append("you again")
+    listed = named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
+    return f"{listed}, in {format_duration(step.wait_s)}"
 
 
 def step_key(generation: int, round_: int, step: FrozenStep) -> str:

@@ -6,7 +6,7 @@ words without any style. Nothing is fetched: no picture, no font, no address but
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -52,12 +52,16 @@ def page(
     first: str,
     button: tuple[str, str] | None,
     facts: Sequence[tuple[str, str]],
+    links: Mapping[str, str],
     groups: Sequence[Group],
     text: str,
     notes: Sequence[str],
     stop: tuple[str, str] | None,
 ) -> str:
-    """Return the whole document. `button` and `stop` are (words, address); the last fact is our own address."""
+    """Return the whole document. `button` and `stop` are (words, address); the last fact is our own address.
+
+    `links` are the addresses that other facts lead to, by name.
+    """
     parts = [f'<p class="first">{escape(first)}</p>']
     if button is not None:
         parts.append(
@@ -67,7 +71,7 @@ def page(
         items = "".join(f"<li>{_linked(words, address)}</li>" for words, address in group.lines)
         parts.append(f"<h2>{escape(group.heading)}</h2><ul>{items}</ul>")
     if facts:
-        rows = "".join(f"<tr><th>{escape(name)}</th><td>{cell}</td></tr>" for name, cell in _cells(facts))
+        rows = "".join(f"<tr><th>{escape(name)}</th><td>{cell}</td></tr>" for name, cell in _cells(facts, links))
         parts.append(f"<table>{rows}</table>")
     if text:
         parts.append(f"<pre>{escape(text)}</pre>")
@@ -86,8 +90,8 @@ def _linked(words: str, address: str) -> str:
     return f'<a href="{escape(address)}">{escape(words)}</a>' if address else escape(words)
 
 
-def _cells(facts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return the facts escaped; the last one, our own address, is the only link."""
-    told = [(name, escape(value)) for name, value in facts]
-    name, about = told[-1]
-    return [*told[:-1], (name, f'<a href="{about}">{about}</a>')]
+def _cells(facts: Sequence[tuple[str, str]], links: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the facts escaped; the last one is our own address, which leads there."""
+    told = [(name, _linked(value, links.get(name, ""))) for name, value in facts[:-1]]
+    name, about = facts[-1]
+    return [*told, (name, _linked(about, about))]

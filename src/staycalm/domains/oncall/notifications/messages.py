@@ -14,6 +14,7 @@ from staycalm.ports.messages import Message
 MAX_SUBJECT = 180
 # Nobody has to hurry for these: they carry no priority, so that no phone is woken by them.
 QUIET: tuple[Kind, ...] = ("over", "digest")
+BEFORE = "Just before"
 STOP = "Do not send me this digest any more"
 
 
@@ -21,8 +22,9 @@ STOP = "Do not send me this digest any more"
 class Content:
     """What one message tells. `url_path` is the page about `subject`; `act_within_s` the time to acknowledge.
 
-    `why` says why this person gets it, `text` is more to read, `is_last` that nobody comes after them. `groups`
-    are headings with their lines, each (text, path or ""): what a digest consists of; `lead` is its first line.
+    `why` says why this person gets it, `text` is more to read, `is_last` that nobody comes after them. `after_you`
+    is who does, and when; `change` what was changed there last, whose page is `change_path`. `groups` are
+    headings with their lines, each (text, path or ""): what a digest consists of; `lead` is its first line.
     """
 
     subject: str
@@ -36,6 +38,9 @@ class Content:
     step: int | None = None
     act_within_s: float | None = None
     is_last: bool = False
+    after_you: str = ""
+    change: str = ""
+    change_path: str = ""
     lead: str = ""
     groups: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
 
@@ -85,6 +90,7 @@ def compose(
             first=first,
             button=("Acknowledge", acknowledge_url) if acknowledge_url else None,
             facts=facts,
+            links={BEFORE: base + content.change_path} if content.change_path else {},
             groups=groups,
             text=content.text,
             notes=[repeat] if repeat else [],
@@ -161,7 +167,9 @@ def _facts(content: Content, kind: Kind, about: str) -> list[tuple[str, str]]:
         ("What", content.title),
         ("Priority", content.priority or ""),
         ("Where", _where(content)),
+        (BEFORE, content.change),
         ("Why you", content.why),
+        ("After you", content.after_you),
         (content.subject, about),
     ]
     if kind == "digest":
