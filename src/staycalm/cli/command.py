@@ -84,9 +84,11 @@ def command(
 
     def decorate(function: Callable[..., Any]) -> click.Command:
         def run(server: str | None, token: str | None, as_json: bool, **rest: Any) -> Any:
+            from staycalm.cli.busy import busy
+
             given = click.get_current_context().find_root().params
             found = find_connection(server or given.get("server"), token or given.get("token"), os.environ)
-            api = Api(found, timeout_s=timeout_s)
+            api = Api(found, timeout_s=timeout_s, waiting=busy)
             try:
                 return function(api, as_json, **rest)
             except ApiError as error:

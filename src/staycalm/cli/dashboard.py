@@ -21,6 +21,7 @@ from typing import Any
 import click
 
 from staycalm.cli import exits, output
+from staycalm.cli.busy import drawing
 from staycalm.cli.look import Picture, verdict
 from staycalm.cli.measure import cut, harmless
 from staycalm.cli.screen import draw, stale
@@ -82,7 +83,7 @@ def watch_until_quit(ask: Callable[[], Picture], every_s: float) -> int:
 
     asking = _Asking(ask, every_s, ring)
     try:
-        with _taken_over(ring):
+        with drawing(), _taken_over(ring):
             asking.start()
             _loop(asking, woken, every_s)
     except KeyboardInterrupt:

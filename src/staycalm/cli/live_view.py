@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from staycalm.cli import output
+from staycalm.cli.busy import drawing
 from staycalm.cli.follow import Deployment, note
 from staycalm.cli.measure import harmless
 from staycalm.cli.spark import split_bar
@@ -30,7 +31,8 @@ def draw_until_ended(look: Callable[[], Deployment], every_s: float) -> Deployme
     """Redraw one area until the deployment has ended; its last picture stays. Returns the deployment then."""
     console = Console(no_color=not output.has_colours(), highlight=False)
     now = look()
-    with Live(picture(now, console.width), console=console, auto_refresh=False, vertical_overflow="crop") as area:
+    shown = Live(picture(now, console.width), console=console, auto_refresh=False, vertical_overflow="crop")
+    with drawing(), shown as area:
         while now["is_running"]:
             time.sleep(every_s)
             now = look()

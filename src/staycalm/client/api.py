@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -37,11 +37,18 @@ class Unreachable(Exception):
         self.next_step = next_step
 
 
+Waiting = Callable[[str], AbstractContextManager[object]]
+"""Wraps a call, and is told in words what is waited for."""
+
+
 class Api:
     """One server, for one thread. Calls share a connection, have a time-out, and answer with JSON or bytes."""
 
-    def __init__(self, connection: Connection, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, connection: Connection, *, timeout_s: float = TIMEOUT_S, waiting: Waiting = nullcontext
+    ) -> None:
         self.connection = connection
+        self._waiting = waiting
         self._timeout_s = timeout_s
         self._kept: Link | None = None
         self._parts = urlsplit(connection.url)
@@ -119,8 +126,14 @@ class Api:
         if self.connection.token:
             sent["Authorization"] = f"Bearer {self.connection.token}"
         link, self._kept = self._kept, None
+        with self._waiting(f"Waiting for {self._parts.netloc.rpartition('@')[2]} ({_subject(path)})"):
+            yield from self._answered(link, method, target, body, sent, timeout_s or self._timeout_s)
+
+    def _answered(
+        self, link: Link | None, method: str, target: str, body: Any, sent: dict[str, str], timeout_s: float
+    ) -> Iterator[Answer]:
         try:
-            link, response = self._ask(link, method, target, body, sent, timeout_s or self._timeout_s)
+            link, response = self._ask(link, method, target, body, sent, timeout_s)
             if response.status >= 400:
                 problem = _problem(response.read(CHUNK))
                 if not problem and method != "HEAD":
@@ -182,6 +195,12 @@ class Api:
         from staycalm.client.tls import wrap_for
 
         return Link(host, port or HTTPS_PORT, timeout_s, wrap_for(host, self.connection.certificate))
+
+
+def _subject(path: str) -> str:
+    """Return what a path is about: `incidents` of `/api/v1/incidents/INC-3`."""
+    parts = path.strip("/").split("/")
+    return parts[2] if parts[:2] == ["api", "v1"] and len(parts) > 2 else parts[0]
 
 
 def segment(text: str) -> str:
