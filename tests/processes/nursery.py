@@ -20,9 +20,12 @@ from tests.processes.servers import Server
 
 REAL_START_EVERY = 20
 NURSERY = """
-import json, os, signal, sys
+import gc, json, os, signal, sys
+gc.disable()
 import staycalm.app.server
-from staycalm.app.__main__ import main
+from staycalm.app.command import main
+gc.freeze()
+gc.enable()
 def reap(*_):
     while True:
         try:
