@@ -71,6 +71,27 @@ _SHOW = (
 )
 
 
+def _among(column: sa.Column[Any]) -> sa.ColumnElement[bool]:
+    return column.in_(sa.bindparam("keys", expanding=True))
+
+
+def _locking(column: sa.Column[Any]) -> sa.Select[Any]:
+    """Select groups, columns as `Group` has them; every transaction locks them in one order."""
+    held = (alert_groups.c[name] for name in Group.__slots__)
+    return (
+        sa.select(*held)
+        .where(_among(column))
+        .order_by(alert_groups.c.id)
+        .limit(sa.bindparam("many"))
+        .with_for_update()
+    )
+
+
+# Built once: building one costs as much as running it, and intake runs each of them in every transaction.
+_OPEN = sa.select(alert_groups.c.open_key).where(_among(alert_groups.c.open_key)).limit(sa.bindparam("many"))
+_LOCKED_OPEN, _LOCKED = _locking(alert_groups.c.open_key), _locking(alert_groups.c.id)
+
+
 def join(tx: Tx, wanted: Mapping[Place, tuple[Priority, str]]) -> dict[Place, Group]:
     """Return the open, locked group of every place; one is opened where there was none.
 
@@ -78,12 +99,12 @@ def join(tx: Tx, wanted: Mapping[Place, tuple[Priority, str]]) -> dict[Place, Gr
     each other in a ring.
     """
     places = {f"{service}@{environment}": (service, environment) for service, environment in sorted(wanted)}
-    are_open = sa.select(alert_groups.c.open_key).where(alert_groups.c.open_key.in_(places)).limit(len(places))
+    wanted_keys = {"keys": list(places), "many": len(places)}
     while True:
-        known = {row.open_key for row in tx.rows(are_open)}
+        known = {open_key for (open_key,) in tx.execute(_OPEN, wanted_keys)}
         for open_key in [each for each in places if each not in known]:
             _open(tx, places[open_key], open_key, *wanted[places[open_key]])
-        found = _locked(tx, alert_groups.c.open_key, list(places))
+        found = _locked(tx, _LOCKED_OPEN, list(places))
         # One that was closed between the two statements has to be opened anew.
         if len(found) == len(places):
             return {(group.service, group.environment): group for group in found}
@@ -204,17 +225,11 @@ def _settle_group(tx: Tx, group: Group, endings: list[Ending], open_rules: set[s
 
 def _by_id(tx: Tx, ids: Iterable[str]) -> dict[str, Group]:
     wanted = list(ids)
-    found = {group.id: group for group in _locked(tx, alert_groups.c.id, wanted)}
+    found = {group.id: group for group in _locked(tx, _LOCKED, wanted)}
     assert len(found) == len(wanted), "an alert's group is never removed before it"
     return found
 
 
-def _locked(tx: Tx, column: sa.Column[Any], values: list[str]) -> list[Group]:
-    """Return the groups; every transaction locks them in one order."""
-    statement = sa.select(alert_groups).where(column.in_(values)).order_by(alert_groups.c.id).with_for_update()
-    return [
-        Group(
-            row.id, row.service, row.environment, row.priority, row.summary, row.announced, row.escalated_to
-        )
-        for row in tx.rows(statement.limit(len(values)))
-    ]  # fmt: skip
+def _locked(tx: Tx, statement: sa.Executable, keys: list[str]) -> list[Group]:
+    rows: Iterable[Any] = tx.execute(statement, {"keys": keys, "many": len(keys)})
+    return [Group(*row) for row in rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,18 +30,26 @@ def maintenance_of(row: sa.Row[Any]) -> Maintenance:
 
 def list_silences(tx: ReadTx, *, is_active: bool = True, limit: int = ACTIVE_LIMIT) -> tuple[Silence, ...]:
     """Return silences in force (or all, the latest end first)."""
-    statement = sa.select(silences).order_by(silences.c.until.desc(), silences.c.id).limit(limit)
-    if is_active:
-        statement = statement.where(silences.c.until > tx.now)
-    return tuple(silence_of(row) for row in tx.rows(statement))
+    return tuple(silence_of(row) for row in _latest(tx, silences, is_active=is_active, limit=limit))
 
 
 def list_maintenances(tx: ReadTx, *, is_active: bool = True, limit: int = ACTIVE_LIMIT) -> tuple[Maintenance, ...]:
     """Return maintenances in force (or all, the latest end first)."""
-    statement = sa.select(maintenances).order_by(maintenances.c.until.desc(), maintenances.c.id).limit(limit)
+    return tuple(maintenance_of(row) for row in _latest(tx, maintenances, is_active=is_active, limit=limit))
+
+
+def _latest(tx: ReadTx, table: sa.Table, *, is_active: bool, limit: int) -> Sequence[sa.Row[Any]]:
+    in_force, everything = _statements(table)
     if is_active:
-        statement = statement.where(maintenances.c.until > tx.now)
-    return tuple(maintenance_of(row) for row in tx.rows(statement))
+        return tx.execute(in_force, {"now": tx.now, "many": limit}).all()
+    return tx.execute(everything, {"many": limit}).all()
+
+
+@cache
+def _statements(table: sa.Table) -> tuple[sa.Select[Any], sa.Select[Any]]:
+    """Return what reads those in force, and all, the latest end first. Built once: intake asks in every commit."""
+    everything = sa.select(table).order_by(table.c.until.desc(), table.c.id).limit(sa.bindparam("many"))
+    return everything.where(table.c.until > sa.bindparam("now", type_=table.c.until.type)), everything
 
 
 def list_mutes(tx: ReadTx) -> tuple[Mute, ...]:
