@@ -68,7 +68,7 @@ def _took(body: Body) -> str:
 
 def _rolled_back(entry: LogEntry) -> str:
     failed = entry.body.get("failed_requests")
-    cost = f"; {failed} requests failed" if failed is not None else ""
+    cost = f"; {failed} {'request' if failed == 1 else 'requests'} failed" if failed is not None else ""
     return f"{entry.subject} rolled back{_took(entry.body)}: stable serves all traffic{cost}"
 
 
