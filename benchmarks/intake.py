@@ -2,29 +2,31 @@
 
 `python benchmarks --only intake`
 
-In the same run both get the same alerts (10,000 different ones in turn) over the same number of connections, from
-a client process of its own with bodies made beforehand. StayCalm answers after fsync; Alertmanager keeps alerts in
-memory and writes none to disk. All are
-known after the first second or two; from then on half of what is sent changes one. How often this disk keeps a
-single write per second is a figure, too.
+In the same run both get the same alerts (10,000 different ones in turn) over the same 64 connections, from a
+client process that costs a tenth of the server (sending.py). StayCalm answers after fsync; Alertmanager keeps
+alerts in memory and writes none to disk. In the first turn every alert is new; in later ones half of what is sent
+changes one.
+
+Beside it stands what each alert cost in processor time of the server, which a busy machine changes little, and
+two floors: how often this disk keeps a single write per second, and how often the same HTTP server answers when it
+does nothing at all.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
 import os
 import shutil
 import socket
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +34,12 @@ import aiohttp
 from postgres import empty_database
 from report import Figure, Options
 from running import server
+from sending import Load, send
 
 DIFFERENT = 10_000
-CONNECTIONS = 16
+CONNECTIONS = 64
+Rate = dict[str, float]
+"""Alerts per second, and the server's processor time for one of them in microseconds."""
 GOALS = {100: 10_000.0, 1: 2_000.0}
 
 
@@ -53,43 +58,16 @@ def for_alertmanager(number: int, turn: int) -> dict[str, Any]:
     }
 
 
-def send(url: str, headers: dict[str, str], bodies: list[bytes], how: dict[str, Any], answer: Connection) -> None:
-    """Send the bodies in turn until the time is over; answer how many were answered 2xx, and in what time."""
-
-    async def run() -> tuple[int, float]:
-        done, nth = 0, 0
-        connector = aiohttp.TCPConnector(limit=how["connections"])
-        async with aiohttp.ClientSession(headers=headers, connector=connector) as http:
-
-            async def one(end: float) -> None:
-                nonlocal done, nth
-                while time.monotonic() < end:
-                    body, nth = bodies[nth % len(bodies)], nth + 1
-                    async with http.post(url, data=body) as reply:
-                        text = await reply.read()
-                        assert reply.status in (200, 201), text[:300]
-                    done += 1
-
-            await asyncio.gather(*(one(time.monotonic() + 1.0) for _ in range(how["connections"])))
-            done, began = 0, time.monotonic()
-            await asyncio.gather(*(one(began + how["seconds"]) for _ in range(how["connections"])))
-            return done, time.monotonic() - began
-
-    answer.send(asyncio.run(run()))
-
-
-async def rate(url: str, headers: dict[str, str], make: Callable[[int, int], Any], how: dict[str, Any]) -> float:
-    """Return alerts per second."""
-    size = how["size"]
+async def rate(url: str, token: str, make: Callable[[int, int], Any], how: dict[str, Any], pid: int) -> Rate:
+    """Return how fast the alerts are taken in, and what one of them costs the process `pid`."""
     # In every round a label of half the alerts is another than before, as when values move.
     alerts = [make(number, (turn + number % 2) // 2 % 2) for turn in range(4) for number in range(DIFFERENT)]
+    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+    size = how["size"]
     bodies = [json.dumps(alerts[at : at + size]).encode() for at in range(0, len(alerts), size)]
-    here, there = multiprocessing.Pipe()
-    sender = multiprocessing.get_context("spawn").Process(target=send, args=(url, headers, bodies, how, there))
-    sender.start()
-    requests, seconds = await asyncio.to_thread(here.recv)
-    sender.join()
-    return float(size * requests / seconds)
+    found = await send(Load(url, headers, bodies, how["connections"], how["seconds"], pid))
+    many = size * found.requests
+    return {"per_s": many / found.seconds, "processor_us": 1e6 * found.processor_s / many}
 
 
 def free_port() -> int:
@@ -111,7 +89,19 @@ def launch_alertmanager(folder: Path, port: int) -> subprocess.Popen[bytes] | No
     )  # fmt: skip
 
 
-async def alertmanager(folder: Path, how: dict[str, Any]) -> float | None:
+async def answers(url: str) -> None:
+    """Somebody answers at the URL."""
+    async with aiohttp.ClientSession() as http:
+        for _ in range(400):
+            try:
+                async with http.get(url):
+                    return
+            except aiohttp.ClientError:
+                await asyncio.sleep(0.05)
+    raise SystemExit(f"nobody answers at {url}")
+
+
+async def alertmanager(folder: Path, how: dict[str, Any]) -> Rate | None:
     """Return what the peer takes in; None where it is not installed."""
     port = free_port()
     process = launch_alertmanager(folder, port)
@@ -119,23 +109,33 @@ async def alertmanager(folder: Path, how: dict[str, Any]) -> float | None:
         return None
     try:
         url = f"http://127.0.0.1:{port}/api/v2/alerts"
-        async with aiohttp.ClientSession() as http:
-            for _ in range(200):
-                try:
-                    async with http.get(url):
-                        break
-                except aiohttp.ClientError:
-                    await asyncio.sleep(0.05)
-        return await rate(url, {"Content-Type": "application/json"}, for_alertmanager, how)
+        await answers(url)
+        return await rate(url, "", for_alertmanager, how, process.pid)
     finally:
         process.terminate()
         process.wait(10)
 
 
-async def staycalm(folder: Path, how: dict[str, Any], environment: dict[str, str]) -> float:
+def launch_bare(port: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, str(Path(__file__).parent / "bare_server.py"), str(port)])
+
+
+async def nothing(how: dict[str, Any]) -> Rate:
+    """Return how fast the HTTP server alone answers."""
+    port = free_port()
+    process = launch_bare(port)
+    try:
+        await answers(f"http://127.0.0.1:{port}/")
+        return await rate(f"http://127.0.0.1:{port}/", "", for_staycalm, how, process.pid)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+async def staycalm(folder: Path, how: dict[str, Any], environment: dict[str, str]) -> Rate:
     async with server(folder / "data", environment) as running:
-        headers = {"Authorization": f"Bearer {running.token}", "Content-Type": "application/json"}
-        return await rate(f"{running.url}/api/v1/alerts/webhook", headers, for_staycalm, how)
+        url = f"{running.url}/api/v1/alerts/webhook"
+        return await rate(url, running.token, for_staycalm, how, running.process.pid)
 
 
 def syncs_per_second(folder: Path, seconds: float = 2.0) -> float:
@@ -149,22 +149,38 @@ def syncs_per_second(folder: Path, seconds: float = 2.0) -> float:
         return many / (time.monotonic() - began)
 
 
-def figure(raw: dict[str, Any], engine: str, size: int, goal: float) -> Figure:
-    what, ours = f"alerts taken in, batches of {size}, {engine}", statistics.median(raw[f"{engine} {size}"])
-    peers = [one for one in raw[f"Alertmanager {size}"] if one is not None]
-    peer = statistics.median(peers) if peers else None
-    return Figure(what, ours, "/s", goal, is_rate=True, peer=peer, peer_name="Alertmanager")
+def middle(rates: list[Rate | None], what: str) -> float | None:
+    known = [one[what] for one in rates if one is not None]
+    return statistics.median(known) if known else None
+
+
+def figures(raw: dict[str, list[Any]], engine: str, size: int) -> list[Figure]:
+    what = f"alerts taken in, {f'batches of {size}' if size > 1 else 'one by one'}, {engine}"
+    ours, peers = raw[f"{engine} {size}"], raw[f"Alertmanager {size}"]
+    return [
+        Figure(what, middle(ours, "per_s") or 0.0, "/s", GOALS[size], is_rate=True,
+               peer=middle(peers, "per_s"), peer_name="Alertmanager"),
+        Figure(f"{what}: processor time of the server each", middle(ours, "processor_us") or 0.0, "us",
+               1e6 / GOALS[size], peer=middle(peers, "processor_us"), peer_name="Alertmanager"),
+    ]  # fmt: skip
+
+
+def floors(raw: dict[str, list[Any]]) -> list[Figure]:
+    return [
+        Figure("the HTTP server alone, doing nothing: answers", middle(raw["nothing"], "per_s") or 0.0, "/s"),
+        Figure("the same: processor time each", middle(raw["nothing"], "processor_us") or 0.0, "us"),
+        Figure("single writes this disk keeps (fsync)", statistics.median(raw["fsync_per_s"]), "/s"),
+    ]
 
 
 def measured(options: Options) -> tuple[list[Figure], Any]:
-    raw: dict[str, Any] = {"fsync_per_s": []}
-    seconds = 5.0 if options.is_quick else 10.0
+    raw: dict[str, list[Any]] = {"fsync_per_s": [], "nothing": []}
+    engines: dict[str, dict[str, str]] = {"SQLite": {}}
     for run in range(options.runs):
         for size in GOALS:
-            how = {"size": size, "seconds": seconds, "connections": CONNECTIONS}
+            how = {"size": size, "seconds": 5.0 if options.is_quick else 10.0, "connections": CONNECTIONS}
             with tempfile.TemporaryDirectory(prefix="sc-bench-") as name, ExitStack() as stack:
                 folder = Path(name)
-                engines: dict[str, dict[str, str]] = {"SQLite": {}}
                 if options.postgres:
                     database = stack.enter_context(empty_database(options.postgres, f"intake_{run}_{size}"))
                     engines["PostgreSQL"] = {"SC_DATABASE_URL": database}
@@ -174,6 +190,7 @@ def measured(options: Options) -> tuple[list[Figure], Any]:
                     (folder / engine).mkdir()
                     taken = asyncio.run(staycalm(folder / engine, how, environment))
                     raw.setdefault(f"{engine} {size}", []).append(taken)
-    found = [figure(raw, engine, size, goal) for engine in engines for size, goal in GOALS.items()]
-    syncs = Figure("single writes this disk keeps (fsync)", statistics.median(raw["fsync_per_s"]), "/s")
-    return [*found, syncs], raw
+                if size == 1:
+                    raw["nothing"].append(asyncio.run(nothing(how)))
+    found = [one for engine in engines for size in GOALS for one in figures(raw, engine, size)]
+    return [*found, *floors(raw)], raw

@@ -76,6 +76,8 @@ def check_report(report: Report) -> Report:
         raise Invalid("bad-labels", f"at most {LABELS_LIMIT} labels of at most {LABEL_LIMIT} characters each")
     if report.details and len(json.dumps(report.details, default=str)) > DETAILS_LIMIT:
         raise Invalid("bad-details", f"details must be at most {DETAILS_LIMIT} characters of JSON")
+    if (summary, rule, key) == (report.summary, report.rule, report.dedup_key):
+        return report
     return replace(report, summary=summary, rule=rule, dedup_key=key)
 
 
