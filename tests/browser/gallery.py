@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, sync_playwright
 from staycalm.app.assembly import routes
 from staycalm.core.actor import Actor
 from staycalm.domains.accounts import service as accounts
+from staycalm.domains.alerts.muting import service as muting
 from staycalm.domains.incidents.postmortem import actions as action_items
 from staycalm.domains.incidents.postmortem import service as post_mortem
 from staycalm.domains.monitoring.sampling.model import minutes
@@ -30,7 +31,7 @@ from staycalm.kit.database import Tx
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, WAIT_MS, sign_in
 from tests.browser.server import Server, serving
 from tests.browser.sheets import save_picture, save_sheet
-from tests.browser.story import tell
+from tests.browser.story import SETTINGS, tell
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / "docs" / "images"
@@ -53,6 +54,9 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "/services/{name}/{environment}": ("/services/shop/production",),
     "/oncall/{name}/override": ("/oncall/platform/override",),
     "/oncall/{name}/swap": ("/oncall/platform/swap?first={first}",),
+    "/releases/{name}": ("/releases/REL-5",),
+    "/alerts/silences/{id}": ("/alerts/silences/SIL-1",),
+    "/alerts/maintenances/{id}": ("/alerts/maintenances/{maintenance}",),
     "/alerts/silences/new": ("/alerts/silences/new?matchers=service%3Dshop",),
     "/alerts/maintenances/new": ("/alerts/maintenances/new?service=payments&environment=production",),
 }
@@ -130,8 +134,14 @@ def _make(tx: Tx) -> dict[str, str]:
     action = action_items.add(
         tx, rosa, "INC-1", what="Give calls to the tax service a budget of 300 ms", owner="bob", due_on=due_on
     )
+    until = tx.now + timedelta(hours=2)
+    maintenance = muting.start_maintenance(
+        tx, rosa, service="site", environment="staging", reason="New certificates, see REL-2", until=until,
+        settings=SETTINGS.alerts,
+    )  # fmt: skip
     return {
         "action": action.id,
+        "maintenance": maintenance.id,
         "ack": make_link(tx, purpose="acknowledge", escalation=escalation.id if escalation else "", **link),
         "digest": make_link(tx, purpose="digest", escalation="", **link),
         "invitation": str(invited.code),

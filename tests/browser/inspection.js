@@ -81,14 +81,14 @@
     for (const el of all("a[href^='http']")) if (new URL(el.href).origin !== location.origin && !/noopener|noreferrer/.test(el.rel)) say("leads away without rel", el);
   };
 
-  const PAGES = /\b(?:INC|DEP|ALG|ACT)-\d+\b/g;
+  const PAGES = /\b(?:INC|DEP|ALG|ACT|REL|SIL|MNT)-\d+\b/g;
   const linked = () => {
     const walker = document.createTreeWalker(document.querySelector("main") || document.body, NodeFilter.SHOW_TEXT);
     for (let node = walker.nextNode(); node; node = walker.nextNode()) {
       const found = (node.data.match(PAGES) || []).filter((id) => !location.pathname.includes(id));
       const el = node.parentElement;
       if (!found.length || !seen(el)) continue;
-      if (el.closest("a, h1, pre, code, textarea, option, button, summary, svg, label, .words")) continue;
+      if (el.closest("a, h1, pre, code, textarea, option, button, summary, svg, label")) continue;
       say(`${found[0]} is no link`, el);
     }
   };

@@ -179,6 +179,20 @@ def test_who_has_an_incident_and_that_it_came_back_are_told_wherever_it_stands(p
     expect(page.get_by_text("The title tells what it was opened for")).to_be_visible()
 
 
+def test_every_id_in_a_note_leads_to_what_it_names(page: Page, server: Server) -> None:
+    id = declared(server)
+    server.write(incidents.add_note, BOB, id, "REL-4 came with DEP-5; SIL-1 hides it")
+    for name, told in (("REL-4", "Where it was put"), ("DEP-5", "What happened"), ("SIL-1", "What it mutes now")):
+        page.goto(f"{server.url}/incidents/{id}")
+        page.locator("li.note").get_by_role("link", name=name).click()
+        expect(page.get_by_role("heading", name=name)).to_be_visible()
+        expect(page.get_by_role("heading", name=told)).to_be_visible()
+    expect(page.locator(".kinds")).to_contain_text("p95 of shop in staging is 2.4 s")
+    page.goto(f"{server.url}/releases/REL-4")
+    expect(page.locator("#deployments tbody tr")).to_contain_text("DEP-5")
+    expect(page.get_by_text("It has not served all traffic anywhere.")).to_be_visible()
+
+
 def test_the_list_filters_in_the_address(page: Page, server: Server) -> None:
     declared(server, "A title like no other")
     page.goto(f"{server.url}/incidents")

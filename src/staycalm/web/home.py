@@ -12,11 +12,12 @@ from staycalm.domains.accounts.public import decide
 from staycalm.domains.deployments.pages import running_cards
 from staycalm.kit.database import Database
 from staycalm.kit.http import Db, Router, Views, allow, view
-from staycalm.web import search
+from staycalm.web import release, search
 from staycalm.web.overview import OwnHealth, Wanted, headline, read_now, read_services, read_wall, wanted_of
 
 page_router = Router(include_in_schema=False)
 page_router.include_router(search.page_router)
+page_router.include_router(release.page_router)
 Reader = Annotated[Actor, allow("metrics", "read")]
 Filter = Annotated[str, Query(max_length=100)]
 AskOwnHealth = Callable[[], Awaitable[OwnHealth]]

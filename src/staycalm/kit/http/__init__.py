@@ -3,7 +3,7 @@
 from staycalm.kit.http.access import Db, Guard, Permission, Who, allow, permission_of, public
 from staycalm.kit.http.problems import install_problem_details, problem
 from staycalm.kit.http.routing import Router
-from staycalm.kit.http.views import Views, view
+from staycalm.kit.http.views import Views, linked, view
 
 __all__ = [
     "Db",
@@ -14,6 +14,7 @@ __all__ = [
     "Who",
     "allow",
     "install_problem_details",
+    "linked",
     "permission_of",
     "problem",
     "public",

@@ -18,7 +18,10 @@ from staycalm.core.durations import format_duration
 from staycalm.kit.clock import Clock
 
 # What has a page of its own, by the beginning of its id.
-_PAGES = {"INC": "incidents", "DEP": "deployments", "ALG": "alerts", "ACT": "incidents/actions"}
+_PAGES = {
+    "INC": "incidents", "DEP": "deployments", "ALG": "alerts", "ACT": "incidents/actions", "REL": "releases",
+    "SIL": "alerts/silences", "MNT": "alerts/maintenances",
+}  # fmt: skip
 _ID = re.compile(rf"\b({'|'.join(_PAGES)})-\d{{1,12}}\b")
 
 

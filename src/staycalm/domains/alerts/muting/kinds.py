@@ -43,7 +43,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What matchers would mute now. `is_cut`: at least so many; `examples` are summaries."""
+    """What is muted, or would be. `is_cut`: at least so many; `examples` are summaries."""
 
     many: int
     is_cut: bool
@@ -113,6 +113,14 @@ def preview(tx: ReadTx, matchers: Sequence[Matcher]) -> Preview:
         )
     ]
     return Preview(len(muted), len(rows) == MOST_LOOKED_AT, tuple(muted[:5]))
+
+
+def muted_by(tx: ReadTx, mute: str) -> Preview:
+    """Return what the silence or maintenance mutes now, from at most 20,000 alerts."""
+    c = alerts.c
+    is_muted = sa.and_(c.suppressed_by == mute, c.state == "suppressed", c.dedup_key.isnot(None))
+    rows = tx.rows(sa.select(c.summary).where(is_muted).order_by(c.id).limit(MOST_LOOKED_AT))
+    return Preview(len(rows), len(rows) == MOST_LOOKED_AT, tuple(row.summary for row in rows[:5]))
 
 
 def _all_match(matchers: Sequence[Matcher], labels: dict[str, str]) -> bool:

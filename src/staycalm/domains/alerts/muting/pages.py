@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated
 
@@ -10,13 +11,15 @@ from fastapi.responses import RedirectResponse
 
 from staycalm.core.actor import Actor
 from staycalm.core.durations import format_duration, parse_duration
+from staycalm.domains.accounts.public import decide
 from staycalm.domains.alerts.edge import AlertsEdge
-from staycalm.domains.alerts.muting import kinds, service
-from staycalm.domains.alerts.muting.decisions import Maintenance, Matcher, Silence, parse_matchers
-from staycalm.kit.database import Tx
+from staycalm.domains.alerts.muting import kinds, queries, service
+from staycalm.domains.alerts.muting.decisions import Maintenance, Matcher, Mute, Silence, parse_matchers
+from staycalm.kit.database import Database, ReadTx, Tx
 from staycalm.kit.http import Db, Router, allow, view
 
 page_router = Router(include_in_schema=False)
+Reader = Annotated[Actor, allow("alerts", "read")]
 Configurer = Annotated[Actor, allow("config", "write")]
 Text = Annotated[str, Form(max_length=1000)]
 Asked = Annotated[str, Query(max_length=1000)]
@@ -51,6 +54,33 @@ async def preview_maintenance(
         request, "alerts/mute.html", what="maintenance", matchers=parsed, lasts=lasts, reason=reason, shown=shown,
         until_words=format_duration(parse_duration(lasts)), service=service, environment=environment,
     )  # fmt: skip
+
+
+@page_router.get("/alerts/silences/{id}")
+async def show_silence(request: Request, db: Db, who: Reader, id: str) -> Response:
+    """One silence, in force or over: what it is for, whose it is, and what it mutes now."""
+    return await _show(request, db, "silence", queries.get_silence, id)
+
+
+@page_router.get("/alerts/maintenances/{id}")
+async def show_maintenance(request: Request, db: Db, who: Reader, id: str) -> Response:
+    """One maintenance, in force or over: what it is for, whose it is, and what it mutes now."""
+    return await _show(request, db, "maintenance", queries.get_maintenance, id)
+
+
+async def _show(
+    request: Request, db: Database, what: str, get: Callable[[ReadTx, str], Mute], id: str
+) -> Response:
+    mute, shown = await db.read(_muted, get, id)
+    may_configure = decide(request.state.identity.roles, "config", "write")
+    return view(request, "alerts/muted.html", what=what, mute=mute, shown=shown, may_configure=may_configure)
+
+
+def _muted(tx: ReadTx, get: Callable[[ReadTx, str], Mute], id: str) -> tuple[Mute, kinds.Preview | None]:
+    mute = get(tx, id.strip().upper()[:40])
+    if not mute.starts_at <= tx.now < mute.until:
+        return mute, None
+    return mute, kinds.muted_by(tx, mute.id)
 
 
 @page_router.post("/alerts/silences")

@@ -33,7 +33,7 @@ from staycalm.domains.incidents.report.facts import Facts
 from staycalm.domains.incidents.report.reading import read_report
 from staycalm.domains.incidents.report.told import action_items
 from staycalm.kit.database import Database, ReadTx
-from staycalm.kit.http import Db, Router, allow, view
+from staycalm.kit.http import Db, Router, allow, linked, view
 
 page_router = Router(include_in_schema=False)
 Reader = Annotated[Actor, allow("incidents", "read")]
@@ -221,7 +221,7 @@ async def _action(
 
 def rendered(text: str) -> Markup:
     """Return the Markdown as HTML in which nothing that was written is markup."""
-    return Markup(markup.to_html(text, heading="h4"))
+    return Markup(markup.to_html(text, heading="h4", bare=linked))
 
 
 def _typed(form: FormData) -> Typed:

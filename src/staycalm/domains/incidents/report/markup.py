@@ -124,8 +124,11 @@ def _runs(line: str) -> tuple[Run, ...]:
     return tuple(found)
 
 
-def to_html(text: str, *, heading: str = "h3") -> str:
-    """Return the text as HTML in which nothing that was written is markup; links lead to http and https alone."""
+def to_html(text: str, *, heading: str = "h3", bare: Callable[[str], str] = html_escape) -> str:
+    """Return the text as HTML in which nothing that was written is markup; links lead to http and https alone.
+
+    `bare` escapes what has no mark, and may make links of it.
+    """
     parts: list[str] = []
     opened = ""
     for piece in parse(text):
@@ -135,13 +138,13 @@ def to_html(text: str, *, heading: str = "h3") -> str:
             start = f' start="{piece.number}"' if kind == "ol" and piece.number != 1 else ""
             parts.append(f"<{kind}{start}>" if kind else "")
             opened = kind
-        parts.append(_html_piece(piece, heading))
+        parts.append(_html_piece(piece, heading, bare))
     parts.append(f"</{opened[:2]}>" if opened else "")
     return "\n".join(part for part in parts if part)
 
 
-def _html_piece(piece: Piece, heading: str) -> str:
-    inner = "".join(_html_run(run) for run in piece.runs)
+def _html_piece(piece: Piece, heading: str, bare: Callable[[str], str]) -> str:
+    inner = "".join(_html_run(run, bare) for run in piece.runs)
     if piece.kind == "code":
         return f"<pre><code>{html_escape(piece.runs[0].text)}</code></pre>"
     if piece.kind == "box":
@@ -153,11 +156,13 @@ def _html_piece(piece: Piece, heading: str) -> str:
     return f"<{tag}>{inner}</{tag}>"
 
 
-def _html_run(run: Run) -> str:
+def _html_run(run: Run, bare: Callable[[str], str]) -> str:
+    if not run.style:
+        return bare(run.text)
     text = html_escape(run.text)
     if run.style == "link":
         return f'<a href="{html_escape(run.url)}" rel="noreferrer noopener">{text}</a>'
-    return f"<{run.style}>{text}</{run.style}>" if run.style else text
+    return f"<{run.style}>{text}</{run.style}>"
 
 
 def to_markdown(text: str, escape: Callable[[str], str], escape_start: Callable[[str], str]) -> str:
