@@ -34,6 +34,9 @@ KINDS = {
     "ACT-n": "actions",
     "ALG-n|INC-n|ALERT": "alerts",
     "[ALG-n|ALERT]...": "alerts",
+    "HANDLE": "people",
+    "HANDLE|me": "people",
+    "PERSON|nobody": "people",
 }
 
 
@@ -47,6 +50,15 @@ class Known(click.types.StringParamType):
         from staycalm.cli.names import complete
 
         return complete(self.kind, ctx, incomplete)
+
+
+class Artifact(click.types.StringParamType):
+    """A file, a directory, or a digest that the server has."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(incomplete, type="file")]
 
 
 class Command(click.Command):

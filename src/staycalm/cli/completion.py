@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ from click.shell_completion import get_completion_class
 from staycalm.cli import exits
 from staycalm.cli.command import local
 from staycalm.cli.errors import nearest
+from staycalm.cli.shells import register
 
 SHELLS = ("bash", "fish", "zsh")
 ACTIONS = ("install", "uninstall")
@@ -46,6 +48,7 @@ def _read(words: tuple[str, ...]) -> tuple[str, str]:
 
 
 def _script(shell: str) -> str:
+    register()
     found = get_completion_class(shell)
     assert found is not None
     root = click.get_current_context().find_root()
@@ -86,7 +89,7 @@ def _install(shell: str) -> int:
     click.echo(f"Wrote {file}. Open a new shell to use it.")
     if shell == "zsh":
         click.echo("~/.zshrc needs `fpath+=~/.zfunc` above its `autoload -Uz compinit && compinit`.")
-    written = pages(click.get_current_context().find_root().command)
+    written = pages(click.get_current_context().find_root().command, on=datetime.now(UTC).date().isoformat())
     _man().mkdir(parents=True, exist_ok=True)
     for old in _our_pages():
         old.unlink()

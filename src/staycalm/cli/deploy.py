@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from staycalm.cli import exits, output
-from staycalm.cli.command import command
+from staycalm.cli.command import Artifact, command
 from staycalm.cli.follow import follow
 from staycalm.cli.shipping import find_or_ship
 from staycalm.client.api import Api
@@ -18,7 +18,7 @@ from staycalm.client.api import Api
     codes=(exits.ROLLED_BACK,),
 )
 @click.argument("service")
-@click.argument("artifact")
+@click.argument("artifact", type=Artifact())
 @click.option("--env", "environment", required=True, help="Environment to deploy to.")
 @click.option("--strategy", help="sop, linear-30, linear-60, instant (default: what the placement declares).")
 @click.option("--hotfix", is_flag=True, help="By hand to production, instead of by CI; flagged in the record.")

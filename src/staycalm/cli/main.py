@@ -183,6 +183,10 @@ def run(arguments: list[str]) -> int:
         # A terminal that cannot show a letter shows a question mark: no output is worth a failure.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    if "_SC_COMPLETE" in os.environ:
+        from staycalm.cli.shells import register
+
+        register()
     forced: dict[str, Any] = {"color": True} if output.has_colours() and not sys.stdout.isatty() else {}
     try:
         result = sc.main(arguments, prog_name="sc", standalone_mode=False, **forced)

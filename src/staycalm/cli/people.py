@@ -12,7 +12,7 @@ from staycalm.cli.main import PEOPLE, Commands
 from staycalm.client.api import Api, segment
 
 BASE = "/api/v1/people"
-HANDLE = click.argument("handle")
+HANDLE = click.argument("handle", metavar="HANDLE")
 YES = click.option("--yes", is_flag=True, help="Do not ask first.")
 
 
@@ -71,7 +71,7 @@ def show(api: Api, as_json: bool, handle: str) -> None:
 
 
 @command(example="sc people invite eva --name='Eva Luna' --email=eva@example.org --role=developer")
-@HANDLE
+@click.argument("handle")
 @click.option("--name", required=True)
 @click.option("--email", required=True)
 @click.option("--role", "roles", multiple=True, help="support, developer, devops or admin; again for more.")

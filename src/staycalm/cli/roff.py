@@ -14,10 +14,11 @@ from staycalm.cli.manual import ENVIRONMENT
 Line = str
 
 
-def pages(root: click.Command) -> dict[str, str]:
-    """Return the file name and the text of every page, such as `sc-ops-deploy.1`."""
+def pages(root: click.Command, *, on: str = "") -> dict[str, str]:
+    """Return the file name and the text of every page, such as `sc-ops-deploy.1`, written `on` that day."""
     return {
-        f"{path.replace(' ', '-')}.1": _page(path, command, ctx) for path, command, ctx in _walk(root, "sc", None)
+        f"{path.replace(' ', '-')}.1": _page(path, command, ctx, on)
+        for path, command, ctx in _walk(root, "sc", None)
     }
 
 
@@ -33,11 +34,11 @@ def _walk(
                 yield from _walk(inner, f"{path} {name}", context)
 
 
-def _page(path: str, command: click.Command, context: click.Context) -> str:
+def _page(path: str, command: click.Command, context: click.Context, on: str) -> str:
     title = path.replace(" ", "-")
     first, _, rest = (command.help or path).replace("\b\n", "").partition("\n\n")
     lines = [
-        f'.TH {escape(title.upper())} 1 "" "StayCalm {escape(__version__)}" "StayCalm"',
+        f'.TH {escape(title.upper())} 1 "{on}" "StayCalm {escape(__version__)}" "StayCalm"',
         ".SH NAME",
         f"{escape(title)} \\- {escape(' '.join(first.split()))}",
         ".SH SYNOPSIS",
