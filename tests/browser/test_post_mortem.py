@@ -60,7 +60,9 @@ def test_two_who_write_the_same_section_both_see_both_texts(page: Page, server: 
     page.get_by_label("Lessons learned", exact=True).fill("My words")
     page.get_by_label("Where we got lucky", exact=True).fill("It was night")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("alert").first).to_contain_text("wrote Lessons learned")
+    expect(page.get_by_role("alert").first).to_contain_text("bob wrote Lessons learned meanwhile")
+    page.get_by_role("alert").first.get_by_role("link", name="Lessons learned").click()
+    expect(page.locator(":target")).to_be_in_viewport()
     expect(page.locator(".theirs")).to_have_text("Bob's words")
     expect(page.get_by_label("Lessons learned", exact=True)).to_have_value("My words")
     assert text_of(server, id, "lessons") == "Bob's words"
