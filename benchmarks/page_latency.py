@@ -23,6 +23,8 @@ from postgres import empty_database
 from report import Figure, Options, percentile
 from running import server
 
+from processes import processor_s
+
 PER_SECOND = 20
 GOAL_MS, HEART_MS = 1000.0, 250.0
 PATIENCE_S = 60.0
@@ -95,7 +97,7 @@ async def measure(directory: Path, environment: dict[str, str], per_second: int,
                     assert reply.status == 201, await reply.text()
                 answered_ms.append(1000 * (time.monotonic() - sent[name]))
 
-            begin = time.monotonic()
+            begin, before = time.monotonic(), processor_s(running.process.pid)
             reports = []
             for number in range(count):
                 await asyncio.sleep(max(0.0, begin + number / per_second - time.monotonic()))
@@ -103,12 +105,13 @@ async def measure(directory: Path, environment: dict[str, str], per_second: int,
             await asyncio.gather(*reports)
             with suppress(TimeoutError):
                 await asyncio.wait_for(receiver.are_all_here.wait(), PATIENCE_S)
+            cost_ms = 1000 * (processor_s(running.process.pid) - before) / count
     finally:
         await runner.cleanup()
     page_ms = sorted(1000 * (receiver.at[name] - sent[name]) for name in sent if name in receiver.at)
     return {
-        "page_ms": page_ms, "answered_ms": sorted(answered_ms), "lost": count - len(page_ms),
-        "doubled": receiver.doubled,
+        "page_ms": page_ms, "processor_ms": cost_ms, "answered_ms": sorted(answered_ms),
+        "lost": count - len(page_ms), "doubled": receiver.doubled,
     }  # fmt: skip
 
 
@@ -133,6 +136,11 @@ def measured(options: Options) -> tuple[list[Figure], Any]:
         figures += [
             Figure(f"{what}: p99", p99, "ms", GOAL_MS),
             Figure(f"{what}: median (goal of the heart)", median, "ms", HEART_MS),
+            Figure(
+                f"{what}: processor time of the server each",
+                statistics.median(run["processor_ms"] for run in runs),
+                "ms",
+            ),
             Figure(f"{what}: lost or doubled", sum(run["lost"] + run["doubled"] for run in runs), "pages", 0.0),
         ]
     return figures, raw

@@ -12,6 +12,7 @@ from staycalm.domains.alerts import queries, service
 from staycalm.domains.alerts.browsing.decisions import AlertFilter, StateFilter, parse_filter
 from staycalm.domains.alerts.browsing.queries import list_matching
 from staycalm.domains.alerts.bulk.api import router as bulk_router
+from staycalm.domains.alerts.decisions import firing
 from staycalm.domains.alerts.edge import AlertsEdge
 from staycalm.domains.alerts.intake.api import WEBHOOK_PATH, receive
 from staycalm.domains.alerts.muting.api import router as muting_router
@@ -76,12 +77,12 @@ async def list_alerts(
 @_alerts.post("", status_code=201)
 async def raise_alert(db: Db, who: Writer, edge: Edge, body: NewAlert) -> AlertOut:
     """The alert is open. Raising it again with the same dedup_key changes nothing."""
-    alert = await db.write(
-        service.raise_alert, who, dedup_key=body.dedup_key, summary=body.summary,
-        priority=parse_priority(body.priority), service=body.service, environment=body.environment,
-        rule=body.rule, source="api", labels=body.labels, details=body.details, settings=edge.settings,
+    report = firing(
+        dedup_key=body.dedup_key, summary=body.summary, priority=parse_priority(body.priority),
+        service=body.service, environment=body.environment, rule=body.rule, labels=body.labels,
+        details=body.details,
     )  # fmt: skip
-    return alert_out(alert)
+    return alert_out(await db.read(queries.get_alert, await edge.intake.open(who, report)))
 
 
 @_alerts.get("/groups/{id}")

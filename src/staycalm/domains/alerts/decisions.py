@@ -81,6 +81,27 @@ def check_report(report: Report) -> Report:
     return replace(report, summary=summary, rule=rule, dedup_key=key)
 
 
+def firing(
+    *,
+    dedup_key: str,
+    summary: str,
+    priority: Priority,
+    service: str | None = None,
+    environment: str | None = None,
+    rule: str = "",
+    source: str = "api",
+    labels: Mapping[str, str] | None = None,
+    details: Mapping[str, Any] | None = None,
+    escalates: Escalates | None = None,
+) -> Report:
+    """Return the checked report of something that fires; raises Invalid."""
+    report = Report(
+        dedup_key, summary, priority, "firing", service or "", environment or "", rule, source, labels or {},
+        details or {}, escalates,
+    )  # fmt: skip
+    return check_report(report)
+
+
 def action_for(report: Report, known: Known | None) -> Action:
     """Return what the report does. A re-send of a known alert does nothing when nothing changed."""
     if report.status == "resolved":

@@ -12,7 +12,7 @@ from staycalm.core.errors import Conflict
 from staycalm.core.machine import move
 from staycalm.core.priority import Priority
 from staycalm.domains.alerts import queries
-from staycalm.domains.alerts.decisions import OWN_SERVICE, Escalates, Report, check_report
+from staycalm.domains.alerts.decisions import OWN_SERVICE, Escalates, firing
 from staycalm.domains.alerts.events import AlertAcknowledged
 from staycalm.domains.alerts.grouping import service as grouping
 from staycalm.domains.alerts.intake.service import Told, close, take
@@ -47,11 +47,9 @@ def raise_alert(
     settings: AlertsSettings = DEFAULTS,
 ) -> Alert:
     """The alert is open. A re-send of a known one writes nothing when nothing changed. Raises Invalid."""
-    report = check_report(
-        Report(
-            dedup_key, summary, priority, "firing", service or "", environment or "", rule, source,
-            labels or {}, details or {}, escalates,
-        )
+    report = firing(
+        dedup_key=dedup_key, summary=summary, priority=priority, service=service, environment=environment,
+        rule=rule, source=source, labels=labels, details=details, escalates=escalates,
     )  # fmt: skip
     taken = take(tx, [Told(actor, report)], settings=settings)[0]
     assert taken.alert_id is not None, "a firing report always has an alert"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from staycalm.core.actor import Actor
 from staycalm.core.errors import Unavailable
+from staycalm.domains.alerts.decisions import Report
 from staycalm.domains.alerts.intake.service import Taken, Told, take
 from staycalm.domains.alerts.settings import AlertsSettings
 from staycalm.kit.database import Database
@@ -37,6 +39,12 @@ class Collector:
             # A task of its own: a client that hangs up must not take the others' reports along.
             self._draining = asyncio.create_task(self._drain())
         return await answer
+
+    async def open(self, actor: Actor, report: Report) -> str:
+        """Return the id of the alert that the firing report opened or concerns, after the commit."""
+        (taken,) = await self.submit([Told(actor, report)])
+        assert taken.alert_id is not None, "a firing report always has an alert"
+        return taken.alert_id
 
     async def _drain(self) -> None:
         try:
