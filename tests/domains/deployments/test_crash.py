@@ -140,6 +140,38 @@ def test_going_back_needs_no_database(world: World) -> None:
     assert event["evidence"]["verdict"] == "ROLLBACK"
 
 
+@pytest.mark.parametrize("is_committed", [False, True])
+def test_a_weight_is_watched_even_if_the_database_goes_as_soon_as_it_is_in_force(
+    world: World, is_committed: bool
+) -> None:
+    world.first()
+    d = world.deploy("v2", steps=(Step(50.0, 600.0),))
+    world.run(120, until=lambda: world.newest().wanted_weight == 50)
+    world.router.behave(world.target.port("shop-production-2"), Behaviour(error_rate=0.3))
+    rollouts = world.drivers[0]
+    assert rollouts.carry is not None
+    effect = world.write(rollouts.plan, str(SHOP))
+    outcome = drive(rollouts.perform(effect))
+    if is_committed:
+        world.write(rollouts.settle, str(SHOP), effect, outcome)
+    effect = rollouts.carry(effect, outcome)
+    with database_gone(world.db):
+        for _ in range(60):
+            world.clock.advance(seconds=1)
+            outcome = drive(rollouts.perform(effect))  # type: ignore[arg-type]
+            effect = rollouts.carry(effect, outcome)
+            if outcome.sent_back is not None:
+                break
+    assert world.split() == Split("blue", "green", 0.0, d.preview_token)
+    assert world.newest().state == "shifting"
+    world.write(rollouts.settle, str(SHOP), effect, drive(rollouts.perform(effect)))  # type: ignore[arg-type]
+    assert world.newest().state == "rolled-back"
+    assert world.event(d.id, "weight_shifted")["weight"] == 50
+    assert world.event(d.id, "rolled_back")["failed_requests"] > 0
+    world.run(60)
+    assert generations_grow(world)
+
+
 def test_a_rollback_found_in_force_is_adopted_and_no_weight_overwrites_it(world: World) -> None:
     world.first()
     d = world.deploy("v2", steps=(Step(20.0, 60.0), Step(60.0, 60.0)))

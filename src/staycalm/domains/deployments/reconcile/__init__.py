@@ -6,6 +6,7 @@ removing revisions is slow and touches no route, so it has rows of its own.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 from staycalm.core.placement import Placement
@@ -22,6 +23,7 @@ from staycalm.domains.deployments.reconcile.effects import (
     RunSmokeTests,
     SetInstances,
     SetSplit,
+    SplitSet,
     StartRevision,
     Stopped,
     StopRevision,
@@ -52,6 +54,7 @@ from staycalm.domains.deployments.reconcile.steady import (
     settle_retirement,
     settle_steady,
 )
+from staycalm.domains.deployments.reconcile.steps import catch_up
 from staycalm.domains.deployments.settings import DeploymentsSettings
 from staycalm.kit.database import Tx
 from staycalm.kit.reconcile import Effect, Reconciler, soonest
@@ -117,6 +120,7 @@ def rollouts_reconciler(outside: Outside, settings: DeploymentsSettings) -> Reco
     def settle(tx: Tx, id: str, effect: Effect, outcome: Outcome | PortError) -> None:
         if (
             isinstance(effect, Watch)
+            and effect.follows is None
             and isinstance(outcome, Looked)
             and settle_quiet_look(tx, id, effect, outcome, settings, memory)
         ):
@@ -132,6 +136,8 @@ def rollouts_reconciler(outside: Outside, settings: DeploymentsSettings) -> Reco
             return
         scene = queries.set_the_scene(tx, deployment, place)
         if isinstance(effect, Watch) and isinstance(outcome, Looked):
+            if effect.follows is not None:
+                scene = catch_up(tx, scene, *effect.follows, settings)
             settle_look(tx, scene, effect, outcome, settings, memory)
         else:
             settle_rollout(tx, scene, effect, outcome, settings)
@@ -152,6 +158,8 @@ def rollouts_reconciler(outside: Outside, settings: DeploymentsSettings) -> Reco
 def _carry(effect: Effect, outcome: Outcome) -> Effect | None:
     if isinstance(effect, Watch) and isinstance(outcome, Looked):
         return carry_look(effect, outcome)
+    if isinstance(effect, SetSplit) and isinstance(outcome, SplitSet) and effect.then is not None:
+        return replace(effect.then, follows=(replace(effect, then=None), outcome))
     return None
 
 

@@ -42,7 +42,10 @@ class RunSmokeTests(Effect):
 
 @dataclass(frozen=True, kw_only=True)
 class SetSplit(Effect):
-    """The split is in force as `generation`, unless one of `reserved` (a rollback) already is."""
+    """The split is in force as `generation`, unless one of `reserved` (a rollback) already is.
+
+    `then` is the first look at it, for when the database does not answer any more.
+    """
 
     router: str
     route: RouteSpec
@@ -51,6 +54,7 @@ class SetSplit(Effect):
     fence: int
     reserved: tuple[int, ...]
     deadline_s: float
+    then: Watch | None = None
 
     @property
     def placement(self) -> Placement:
@@ -98,7 +102,8 @@ class WayBack(Effect):
 class Watch(Effect):
     """One look at candidate and stable; stable serves everything at once when the look says so.
 
-    `done` is a look that went back already and only waits for the database to learn it.
+    `done` is a look that went back already and only waits for the database to learn it. `follows` is the split it
+    looks at, if that could not be committed before.
     """
 
     deployment: str
@@ -108,6 +113,7 @@ class Watch(Effect):
     back: WayBack
     pause_s: float
     done: Looked | None = None
+    follows: tuple[SetSplit, SplitSet] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

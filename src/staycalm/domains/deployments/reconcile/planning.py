@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from staycalm.domains.catalog.public import BusinessMetric, PlacementConfig
 from staycalm.domains.deployments.analysis import CountLimit, Limits
 from staycalm.domains.deployments.changes import change_place, insert_revision, transition
 from staycalm.domains.deployments.decisions import Next, Standing, instances_at, next_step
-from staycalm.domains.deployments.queries import accumulated
+from staycalm.domains.deployments.queries import accumulated, find_place
 from staycalm.domains.deployments.reconcile import endings
 from staycalm.domains.deployments.reconcile.due import glance
 from staycalm.domains.deployments.reconcile.effects import (
@@ -136,9 +137,19 @@ def _split(tx: Tx, scene: Scene, settings: DeploymentsSettings) -> SetSplit:
 def _set_weight(tx: Tx, scene: Scene, settings: DeploymentsSettings) -> SetSplit | SetInstances:
     d = scene.deployment
     if d.means == "weights":
-        return _split(tx, scene, settings)
+        split = _split(tx, scene, settings)
+        return replace(split, then=_first_look(tx, scene, settings))
     assert scene.candidate is not None
     return want_instances(d, scene.candidate, scene.stable, d.wanted_weight)
+
+
+def _first_look(tx: Tx, scene: Scene, settings: DeploymentsSettings) -> Watch | None:
+    """Return the look at the weight that is being set, worked out while the database still answers."""
+    d, place = scene.deployment, find_place(tx, scene.deployment.placement)
+    if d.state not in ("shifting", "verifying") or scene.candidate is None or place is None:
+        return None
+    there = replace(scene, deployment=replace(d, weight=d.wanted_weight, weight_since=tx.now), place=place)
+    return _look(tx, there, settings, load_watch(accumulated(tx, d.id)), settings.poll_fast_s)
 
 
 def _smoke(tx: Tx, scene: Scene, settings: DeploymentsSettings) -> Effect:
@@ -177,20 +188,26 @@ _PLANS: dict[Next, Callable[[Tx, Scene, DeploymentsSettings], Effect | None]] = 
 def _watch(tx: Tx, scene: Scene, settings: DeploymentsSettings, memory: Memory) -> Watch:
     d = scene.deployment
     assert d.weight is not None and d.weight_since is not None
-    effect = Watch(
-        key=f"{d.id}/watch",
-        deployment=d.id,
-        sources=_sources(scene, settings),
-        state=_remember(tx, d, memory),
-        standing=standing(d),
-        back=way_back(tx, scene, settings),
-        pause_s=pause_s((tx.now - d.weight_since).total_seconds(), settings),
-    )
+    pause = pause_s((tx.now - d.weight_since).total_seconds(), settings)
+    effect = _look(tx, scene, settings, _remember(tx, d, memory), pause)
     here = glance(tx, str(d.placement))
     assert here is not None
     memory.states[d.id] = effect.state
     memory.looks[str(d.placement)] = (here, effect, d.weight_since)
     return effect
+
+
+def _look(tx: Tx, scene: Scene, settings: DeploymentsSettings, state: WatchState, pause: float) -> Watch:
+    d = scene.deployment
+    return Watch(
+        key=f"{d.id}/watch",
+        deployment=d.id,
+        sources=_sources(scene, settings),
+        state=state,
+        standing=standing(d),
+        back=way_back(tx, scene, settings),
+        pause_s=pause,
+    )
 
 
 def _remember(tx: Tx, d: Deployment, memory: Memory) -> WatchState:

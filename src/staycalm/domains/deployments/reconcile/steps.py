@@ -13,6 +13,7 @@ from staycalm.domains.deployments.changes import (
     transition,
 )
 from staycalm.domains.deployments.events import WeightShifted
+from staycalm.domains.deployments.queries import find_deployment, find_place, set_the_scene
 from staycalm.domains.deployments.reconcile import finishing
 from staycalm.domains.deployments.reconcile.effects import (
     SetSplit,
@@ -70,6 +71,16 @@ def settle_split(tx: Tx, scene: Scene, effect: SetSplit, done: SplitSet, setting
         return
     weight = 100.0 if effect.split.candidate is None else effect.split.candidate_weight
     settle_weight(tx, scene, weight, done.took_s, settings, generation=effect.generation)
+
+
+def catch_up(tx: Tx, scene: Scene, effect: SetSplit, done: SplitSet, settings: DeploymentsSettings) -> Scene:
+    """The split, in force for a while, is committed if that was not possible then; returns the scene after it."""
+    if scene.place.confirmed_generation >= effect.generation:
+        return scene
+    settle_split(tx, scene, effect, done, settings)
+    d, place = find_deployment(tx, scene.deployment.id), find_place(tx, scene.deployment.placement)
+    assert d is not None and place is not None
+    return set_the_scene(tx, d, place)
 
 
 def _mark_routed(tx: Tx, scene: Scene, settings: DeploymentsSettings) -> None:
