@@ -102,6 +102,18 @@ def test_the_whole_response_over_http(client: TestClient, world: IncidentWorld) 
     assert client.post(f"{API}/INC-1/close").json()["state"] == "closed"
 
 
+def test_a_list_tells_who_has_what_and_why_it_came_back(client: TestClient, world: IncidentWorld) -> None:
+    world.raise_alert("P0")
+    client.post(f"{API}/1/acknowledge")
+    (listed,) = client.get(API, params={"open": "true"}).json()["items"]
+    assert (listed["held_by"], listed["reopened_at"], listed["reopened_because"]) == ("bob", None, None)
+    client.post(f"{API}/1/resolve", json={})
+    client.post(f"{API}/1/reopen", json={"text": "503 again"})
+    for told in (client.get(API).json()["items"][0], client.get(f"{API}/1").json()):
+        assert (told["held_by"], told["reopened_because"]) == (None, "503 again")
+        assert told["reopened_at"] is not None
+
+
 def test_one_incident_with_everything_that_belongs_to_it(client: TestClient, world: IncidentWorld) -> None:
     world.roll_back(stable_is_healthy=False)
     world.raise_alert("P0")
