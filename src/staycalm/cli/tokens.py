@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
@@ -16,6 +17,7 @@ from staycalm.core.errors import Invalid
 BASE = "/api/v1/tokens"
 DAY_S = 86400.0
 YEAR_D = 365
+USUAL_DAYS = 30.0
 LOCAL = "local"
 
 
@@ -27,18 +29,20 @@ def token() -> None:
 @command(example="sc token create --read-only --name prometheus --expires 1y")
 @click.option("--name", required=True, help="What uses it, such as prometheus.")
 @click.option("--read-only", is_flag=True, help="It may look and never change anything.")
-@click.option("--expires", default="30d", show_default=True, help="How long it is valid: 12h, 30d, 1y.")
+@click.option("--expires", help="How long it is valid: 12h, 30d, 1y; else 30d, or as long as your own token.")
 @click.option("--role", "roles", multiple=True, help="Only these of your roles; again for more.")
 @click.option("--machine", is_flag=True, help="Belongs to no person, with the role ci; asks for people:write.")
 def create(
-    api: Api, as_json: bool, name: str, read_only: bool, expires: str, roles: tuple[str, ...], machine: bool
+    api: Api, as_json: bool, name: str, read_only: bool, expires: str | None, roles: tuple[str, ...], machine: bool
 ) -> None:
     """Make a token, shown this once, with at most your own rights."""
-    body: dict[str, Any] = {"name": name, "valid_days": _days(expires), "read_only": read_only}
     if machine and roles:
         raise click.UsageError("--machine has the role ci; leave --role out.")
+    me = api.get("/api/v1/whoami")
+    days = _days(expires) if expires else _usual_days(me["expires_at"])
+    body: dict[str, Any] = {"name": name, "valid_days": days, "read_only": read_only}
     # The token in the data directory is no person, so what it makes is a machine's.
-    is_machine = machine or api.get("/api/v1/whoami")["id"] == LOCAL
+    is_machine = machine or me["id"] == LOCAL
     made = api.post(f"{BASE}/service" if is_machine else BASE, body if is_machine else {**body, **_chosen(roles)})
     if as_json:
         output.print_json(made)
@@ -83,6 +87,14 @@ def revoke(api: Api, as_json: bool, which: str) -> None:
 
 def _chosen(roles: tuple[str, ...]) -> dict[str, Any]:
     return {"roles": list(roles)} if roles else {}
+
+
+def _usual_days(mine_until: str | None) -> float:
+    """Return thirty days, or a minute less than the token it is made with: none may outlive that one."""
+    if mine_until is None:
+        return USUAL_DAYS
+    left = datetime.fromisoformat(mine_until) - datetime.now(UTC) - timedelta(minutes=1)
+    return max(0.0, min(USUAL_DAYS, left / timedelta(days=1)))
 
 
 def _days(text: str) -> float:
