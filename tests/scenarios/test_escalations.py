@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+from staycalm.ports.errors import OutsideUnavailable
 from tests.scenarios.world import World
 
 
@@ -131,12 +134,35 @@ def test_when_nobody_can_be_reached_by_a_step_the_next_one_does_not_wait(office:
 
 
 def test_a_mail_server_that_is_down_for_five_minutes_delays_the_page_but_loses_it_not(office: World) -> None:
-    from staycalm.ports.errors import OutsideUnavailable
-
     office.outside.email.fail(OutsideUnavailable("connection refused"), times=8, address="alice@example.com")
     office.declare("nobody can pay", "P0")
     assert office.paged() == []
     office.expect_page("alice", within=400)
+
+
+def test_a_mail_server_that_is_down_for_an_hour_costs_no_page(office: World) -> None:
+    """Other channels are used meanwhile; afterwards every mail leaves that somebody may still be waiting for."""
+    office.outside.email.fail(OutsideUnavailable("connection refused"), times=100_000)
+    office.declare("nobody can pay", "P0")
+    office.fast_forward(minutes=59)
+    assert {each.address for each in office.outside.ntfy.arrived} == {"https://ntfy.example/bob"}
+    assert office.paged() == []
+    office.outside.email.recover()
+    office.fast_forward(minutes=3)
+    wanted = {("alice", 2), ("bob", 2), ("carol", 2)}
+    assert set(Counter(office.paged()).items()) == wanted
+    keys = [each.message.idempotency_key for each in office.outside.email.arrived]
+    assert len(keys) == len(set(keys))
+
+
+def test_a_late_page_is_not_sent_once_somebody_has_it(office: World) -> None:
+    office.outside.email.fail(OutsideUnavailable("connection refused"), times=100_000)
+    office.declare("nobody can pay", "P0")
+    office.fast_forward(minutes=30)
+    office.acknowledge("bob")
+    office.outside.email.recover()
+    office.fast_forward(hours=2)
+    assert office.paged() == []
 
 
 def test_a_mail_server_that_hangs_is_given_up_and_tried_again_as_a_possible_duplicate(office: World) -> None:

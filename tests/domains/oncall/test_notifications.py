@@ -89,14 +89,18 @@ def test_a_step_whose_messages_all_failed_does_not_wait(world: World) -> None:
     assert failed.body["is_final"] and failed.body["is_unreached"]
 
 
-def test_a_page_that_cannot_be_delivered_is_given_up_at_its_deadline(world: World) -> None:
+def test_a_page_that_cannot_be_delivered_is_given_up_at_its_deadline_and_tried_on(world: World) -> None:
     world.email.fail(OutsideUnavailable("no route"), times=1000, address="carol@example.com")
     world.apply(FILE + "  only-carol: {rounds: 1, steps: [{page: person carol, wait: 12h}]}\n")
     world.start("P0", policy="only-carol", service=None)
     world.forward(minutes=10)
-    assert [state for _, state, _ in states(world)] == ["failed"]
+    assert [e.body["is_unreached"] for e in world.events("notification_failed") if e.body["is_final"]] == [True]
     (exhausted,) = world.events("escalation_exhausted")
     assert exhausted.body["people"] == ["carol"]
+    world.email.recover()
+    world.forward(minutes=2)
+    assert world.paged() == ["carol"]
+    assert [state for _, state, _ in states(world)] == ["sent"]
 
 
 def test_contact_methods_are_used_with_their_delays_until_somebody_answers(world: World) -> None:

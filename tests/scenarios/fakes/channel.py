@@ -46,6 +46,10 @@ class FakeChannel:
         """The next `times` tries (to `address`, or to anybody) raise `error`."""
         self._failures.append((address, error, times))
 
+    def recover(self) -> None:
+        """No try fails any more."""
+        self._failures.clear()
+
     def lose_process_after_next(self) -> None:
         """The next message arrives, and nobody lives to record it."""
         self._failures.append((None, Lost(), 1))

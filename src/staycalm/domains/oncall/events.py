@@ -70,7 +70,9 @@ class NotificationSent(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class NotificationFailed(Event):
-    """One try failed. `is_final`: not tried again; `is_unreached`: no contact method of the person is left."""
+    """One try failed. `is_final`: given up, a page perhaps only in favour of the person's next contact method;
+    `is_unreached`: none of these is left.
+    """
 
     name: ClassVar[str] = "oncall.notification_failed"
     notification: str

@@ -30,10 +30,13 @@ class OncallSettings:
     retry_base_s: float = setting(5.0, unit="s", doc="Wait after the first failed try; it doubles with each one.")
     retry_cap_s: float = setting(60.0, unit="s", doc="Longest wait between two tries.")
     page_deadline_s: float = setting(
-        600.0, unit="s", doc="Time after which a page that cannot be delivered is given up for the next method."
+        600.0,
+        unit="s",
+        doc="Time after which a page that cannot be delivered is given up for the next method; it is tried on, "
+        "behind everything else, until somebody has it.",
     )
     notice_deadline_s: float = setting(
-        3600.0, unit="s", doc="Time after which any other message that cannot be delivered is given up."
+        14400.0, unit="s", doc="Time after which any other message that cannot be delivered is given up."
     )
     coverage_days: int = setting(30, unit="days", doc="How far ahead the nightly check looks for holes.")
     coverage_hour: int = setting(3, unit="hour", doc="Hour of the nightly check, in the schedule's time zone.")

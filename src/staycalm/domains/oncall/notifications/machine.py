@@ -17,4 +17,6 @@ NOTIFICATION = {
     ("sending", "give_up"): "failed",
     ("sending", "cancel"): "cancelled",
 }
+LATE = 99
+"""The urgency of a page that was given up for the next method, and is tried on behind everything else."""
 FINAL: frozenset[str] = frozenset({"sent", "failed", "cancelled"})

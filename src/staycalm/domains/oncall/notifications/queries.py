@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from staycalm.domains.oncall.contacts.decisions import shown_address
+from staycalm.domains.oncall.notifications.machine import FINAL, LATE
 from staycalm.domains.oncall.notifications.model import links, notifications
 from staycalm.kit.database import ReadTx
 
@@ -89,13 +90,14 @@ def token_hash(token: str) -> str:
 
 
 def states_of_step(tx: ReadTx, escalation: str, step: str) -> tuple[str, ...]:
-    """Return the states of every message that one step of an escalation queued."""
+    """Return the states of every message that one step of an escalation queued; one tried on late has failed."""
     statement = (
-        sa.select(notifications.c.state)
+        sa.select(notifications.c.state, notifications.c.urgency)
         .where(notifications.c.escalation == escalation, notifications.c.step == step)
         .limit(1000)
     )
-    return tuple(row.state for row in tx.rows(statement))
+    rows = tx.rows(statement)
+    return tuple("failed" if row.urgency == LATE and row.state not in FINAL else row.state for row in rows)
 
 
 def overdue_count(tx: ReadTx, late_s: float) -> int:

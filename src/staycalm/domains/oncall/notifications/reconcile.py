@@ -16,7 +16,7 @@ from staycalm.domains.oncall.contacts import service as contacts
 from staycalm.domains.oncall.events import NotificationFailed, NotificationSent
 from staycalm.domains.oncall.notifications import service
 from staycalm.domains.oncall.notifications.decisions import next_try
-from staycalm.domains.oncall.notifications.machine import FINAL, NOTIFICATION
+from staycalm.domains.oncall.notifications.machine import FINAL, LATE, NOTIFICATION
 from staycalm.domains.oncall.notifications.messages import Content, compose, one_line
 from staycalm.domains.oncall.notifications.model import notifications
 from staycalm.domains.oncall.settings import OncallSettings
@@ -90,7 +90,7 @@ def _plan(tx: Tx, id: str, *, settings: OncallSettings, public_url: str) -> Send
         return None
     was_interrupted = row.state == "sending"
     if was_interrupted and row.attempts >= MAX_INTERRUPTED and _deadline(row, settings) < tx.now:
-        _failed(tx, row, OutsideUnavailable("sending was interrupted every time"), settings)
+        _failed(tx, row, OutsideUnavailable("sending was interrupted every time", retryable=False), settings)
         return None
     is_repeat = row.is_duplicate_possible or was_interrupted
     claimed = tx.guarded_update(
@@ -187,25 +187,26 @@ def _accepted(tx: Tx, row: Row, receipt: Receipt) -> None:
 
 def _failed(tx: Tx, row: Row, error: PortError, settings: OncallSettings) -> None:
     reason = one_line(str(error), 500)
-    again_at = None
-    if error.retryable:
+    again_at = late_at = None
+    if error.retryable and row.urgency < LATE:
         again_at = next_try(row.attempts, tx.now, _deadline(row, settings), settings.retry(row.kind))
-    is_unreached = False
+    if error.retryable and again_at is None and row.kind == "page":
+        late_at = next_try(row.attempts, tx.now, _last_moment(row, settings), settings.retry(row.kind))
+    is_unreached, is_told = False, row.urgency >= LATE and late_at is not None
     if not row.is_wanted:
         _end(tx, row, move(NOTIFICATION, row.state, "cancel"), last_error=reason)
     elif again_at is not None:
-        tx.guarded_update(
-            _same(row).values(
-                state=move(NOTIFICATION, row.state, "retry"),
-                due_at=again_at,
-                last_error=reason,
-                is_duplicate_possible=row.is_duplicate_possible or isinstance(error, Unconfirmed),
-            )
-        )
+        _try_again(tx, row, error, due_at=again_at, last_error=reason)
     else:
-        _end(tx, row, move(NOTIFICATION, row.state, "give_up"), last_error=reason)
-        contacts.record_health(tx, person=row.person, kind=row.channel, address=row.address, health="failing")
-        is_unreached = not _bring_forward(tx, row)
+        if late_at is not None:
+            _try_again(tx, row, error, due_at=late_at, last_error=reason, urgency=LATE)
+        else:
+            _end(tx, row, move(NOTIFICATION, row.state, "give_up"), last_error=reason)
+        if row.urgency < LATE:
+            contacts.record_health(tx, person=row.person, kind=row.channel, address=row.address, health="failing")
+            is_unreached = not _bring_forward(tx, row)
+    if is_told:
+        return
     event = NotificationFailed(
         subject=row.subject,
         service=row.content.get("service"),
@@ -224,11 +225,17 @@ def _failed(tx: Tx, row: Row, error: PortError, settings: OncallSettings) -> Non
     tx.emit(SYSTEM, event)
 
 
+def _try_again(tx: Tx, row: Row, error: PortError, **changed: object) -> None:
+    is_duplicate_possible = row.is_duplicate_possible or isinstance(error, Unconfirmed)
+    state = move(NOTIFICATION, row.state, "retry")
+    tx.guarded_update(_same(row).values(state=state, is_duplicate_possible=is_duplicate_possible, **changed))
+
+
 def _bring_forward(tx: Tx, row: Row) -> bool:
     """Return whether another contact method of the person is in use or has been used; the next one is due now."""
     others = tx.rows(
         sa.select(notifications.c.id, notifications.c.state, notifications.c.due_at)
-        .where(_siblings(row))
+        .where(_siblings(row), notifications.c.urgency < LATE)
         .order_by(notifications.c.position, notifications.c.id)
         .limit(100)
     )
@@ -241,6 +248,12 @@ def _bring_forward(tx: Tx, row: Row) -> bool:
 def _deadline(row: Row, settings: OncallSettings) -> datetime:
     deadline: datetime = row.queued_at + timedelta(seconds=settings.retry(row.kind).deadline_s)
     return deadline
+
+
+def _last_moment(row: Row, settings: OncallSettings) -> datetime:
+    """Return until when a late page is tried: as long as the link in it would work."""
+    until: datetime = row.queued_at + timedelta(seconds=settings.link_valid_s)
+    return until
 
 
 def _siblings(row: Row) -> sa.ColumnElement[bool]:
