@@ -8,6 +8,7 @@ import os
 import sqlite3
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from tests.cli.server import free_port
+from tests.processes.conftest import WEBHOOKS_HERE
 from tests.processes.night import HOST, Night, catalog, deploy, pack
 from tests.processes.servers import Inbox, Server, eventually, servers
 
@@ -130,6 +132,49 @@ def test_while_another_program_locks_the_database_a_bad_release_goes_back_and_th
     assert len(server.events("incidents.declared")) == 1
     assert len([key for key in inbox.received if key.startswith("last-resort")]) == 1
     assert "Traceback" not in server.log
+
+
+@pytest.mark.soak
+def test_a_disk_that_is_full_for_a_minute_stops_no_rollback_and_the_last_resort_is_told(
+    small_disk: Path, inbox: Inbox, tmp_path: Path
+) -> None:
+    port, is_bad, ballast = free_port(), tmp_path / "bad", small_disk / "ballast"
+    settings = {
+        "SC_SERVER_LAST_RESORT_CHANNEL": "webhook", "SC_SERVER_LAST_RESORT_ADDRESS": f"{inbox.url}last",
+        "SC_DEPLOYMENTS_BASELINE_S": "0.5", "SC_DEPLOYMENTS_VERIFY_S": "0.5", **WEBHOOKS_HERE,
+    }  # fmt: skip
+    with servers(small_disk, **settings) as make:
+        server = make("a").start()
+        server.post("/api/v1/catalog/apply", {"text": catalog(inbox, port)})
+        night = Night(server, server.url, port, tmp_path, 1)
+        deploy(server, *pack(tmp_path, "v1"), [])
+        eventually(lambda: server.events("deployments.completed"), what="the first release")
+
+        def is_refused() -> bool:
+            """Whatever room is left, or was set free by others, is taken first."""
+            with contextlib.suppress(OSError), open(ballast, "ab", buffering=0) as file:
+                while True:
+                    file.write(b"\0" * 4096)
+            body = {"title": "x" * 900, "priority": "P3"}
+            return server.ask("POST", "/api/v1/incidents", json=body).status_code == 503
+
+        with visitors(port):
+            name = deploy(server, *pack(tmp_path, "v2", bad_when=str(is_bad)), [{"weight": 50, "duration_s": 600}])
+            eventually(lambda: (r := night.route()) and r.weight == 50, what="half of the traffic")
+            eventually(is_refused, what="a full disk")
+            end = time.monotonic() + 60.0
+            is_bad.touch()
+            eventually(lambda: (r := night.route()) and r.is_rollback and r.weight == 0, what="the rollback")
+            eventually(lambda: is_refused() and any(k.startswith("last-resort") for k in inbox.received))
+            eventually(lambda: is_refused() and time.monotonic() > end, within_s=120.0, what="a minute")
+            assert (r := night.route()) and (r.is_rollback, r.weight) == (True, 0.0)
+            ballast.unlink()
+            eventually(
+                lambda: server.get(f"/api/v1/deployments/{name}")["state"] == "rolled-back", what="the record"
+            )
+        eventually(lambda: server.ask("GET", "/health").status_code == 200, what="health")
+        assert len([key for key in inbox.received if key.startswith("last-resort")]) == 1
+        assert "Traceback" not in server.log
 
 
 @pytest.fixture

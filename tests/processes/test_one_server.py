@@ -9,11 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.processes.servers import Inbox, Server, apply, eventually, servers
 
@@ -130,21 +129,6 @@ def test_a_backup_of_the_server_is_restored_into_a_new_directory(make: MakeServe
     restored = make("b").start()
     assert [e["body"]["title"] for e in restored.events("incidents.declared")] == ["down"]
     assert restored.get("/health")["drives_edge"] is True
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if (
-        os.geteuid() != 0
-        or subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)], capture_output=True, check=False
-        ).returncode
-    ):
-        pytest.skip("only root may mount a small disk")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_a_full_disk_is_said_and_its_end_needs_no_restart(small_disk: Path, tmp_path: Path) -> None:
