@@ -35,7 +35,8 @@ def check_once(server: Server, inbox: Inbox, incidents: int) -> None:
     """Every incident has its first step and its page once; who was told twice was told that it may be so."""
     reached = [(e["subject"], e["body"]["step"]) for e in server.events("oncall.step_reached")]
     steps = [step for step in reached if step[0].startswith("INC-")]
-    assert len(steps) == len(set(steps)) == incidents
+    titles = [e["body"]["title"] for e in server.events("incidents.declared")]
+    assert len(steps) == len(set(steps)) == incidents, [each for each in titles if not each.startswith("number")]
     assert len(paged(server)) == len(set(paged(server))) == incidents
     assert [key for key, marks in inbox.marks.items() if not all(marks[1:])] == []
     assert server.events("engine.delivery_died") == []
