@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests import databases
-from tests.processes.servers import Inbox, Server, servers
+from tests.processes.nursery import servers
+from tests.processes.servers import Inbox, Server
 
 MakeServer = Callable[..., Server]
 WEBHOOKS_HERE = {"SC_WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8"}

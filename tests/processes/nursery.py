@@ -1,22 +1,26 @@
 """Servers that start in a third of the time: forked from a process that has imported everything and done nothing.
 
 Importing is two thirds of what a start costs, and no part of what a crash can break. Every twentieth start is the
-real command line all the same, so that both are shown.
+real command line all the same, so that both are shown; so is the start of another version of the code.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.processes.servers import Server
+from tests.processes.servers import PATIENCE_S, Server
 
 REAL_START_EVERY = 20
 NURSERY = """
@@ -34,8 +38,10 @@ def reap(*_):
             return
         if pid == 0:
             return
-        if os.WIFSIGNALED(status) and os.WTERMSIG(status) != signal.SIGKILL:
-            os.write(2, f"the server {pid} died of signal {os.WTERMSIG(status)}\\n".encode())
+        told = os.path.join(sys.argv[1], str(pid))
+        with open(told + ".new", "w") as file:
+            file.write(str(os.waitstatus_to_exitcode(status)))
+        os.rename(told + ".new", told)
 signal.signal(signal.SIGCHLD, reap)
 print("ready", flush=True)
 for line in sys.stdin:
@@ -53,74 +59,110 @@ for line in sys.stdin:
     os.environ.clear()
     os.environ.update(asked["environment"])
     sys.argv = ["sc up", "up", "--data", asked["data"]]
-    os._exit(main())
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)
 """
 
 
 class Born:
     """A process as `subprocess.Popen` shows one, as far as `Server` asks."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, codes: Path) -> None:
         self.pid = pid
+        self._code = codes / str(pid)
 
     def poll(self) -> int | None:
-        """Return 0 once it has ended, whatever its exit code was."""
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return 0
+        """Return its exit code once it has ended, as `subprocess` does: minus the signal that killed it."""
+        with contextlib.suppress(FileNotFoundError):
+            return int(self._code.read_text())
         return None
 
     def send_signal(self, number: int) -> None:
-        os.kill(self.pid, number)
+        if self.poll() is None:
+            os.kill(self.pid, number)
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
 
     def wait(self, timeout: float) -> int:
         end = time.monotonic() + timeout
-        while self.poll() is None:
+        while (code := self.poll()) is None:
             if time.monotonic() > end:
                 raise subprocess.TimeoutExpired(str(self.pid), timeout)
             time.sleep(0.005)
-        return 0
+        return code
+
+
+class Nursery:
+    """The process that servers are forked from."""
+
+    def __init__(self) -> None:
+        self._codes = Path(tempfile.mkdtemp(prefix="sc-nursery-"))
+        self._launches = 0
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", NURSERY, str(self._codes)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "ready\n"
+
+    def is_next_one_real(self) -> bool:
+        self._launches += 1
+        return self._launches % REAL_START_EVERY == 0
+
+    def bear(self, **asked: object) -> Born:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps(asked) + "\n")
+        self._process.stdin.flush()
+        return Born(int(self._process.stdout.readline()), self._codes)
+
+    def close(self) -> None:
+        """It is gone; a server of it that still runs is killed by who asked for it."""
+        with self._process:
+            self._process.kill()
+        shutil.rmtree(self._codes)
+
+
+@functools.cache
+def nursery() -> Nursery:
+    """Return the one of this process, for as long as it lasts."""
+    found = Nursery()
+    atexit.register(found.close)
+    return found
 
 
 class Nursling(Server):
-    """A server that is launched by a nursery, and now and then by its command line. `launches` counts both."""
-
-    def __init__(self, nursery: subprocess.Popen[str], directory: Path, **environment: str) -> None:
-        super().__init__(directory, **environment)
-        self._nursery = nursery
-        self.launches = 0
+    """A server that is launched by the nursery, and now and then by its command line."""
 
     def launch(self) -> Server:
-        self.launches += 1
-        if self.launches % REAL_START_EVERY == 0:
+        if "PYTHONPATH" in self.environment or nursery().is_next_one_real():
             return super().launch()
-        assert self._nursery.stdin is not None and self._nursery.stdout is not None
         self.directory.parent.mkdir(parents=True, exist_ok=True)
-        asked = {
-            "data": str(self.directory),
-            "log": str(self.directory.parent / f"{self.directory.name}.log"),
-            "environment": self.whole_environment(),
-        }
-        self._nursery.stdin.write(json.dumps(asked) + "\n")
-        self._nursery.stdin.flush()
-        self.process = Born(int(self._nursery.stdout.readline()))  # type: ignore[assignment]
+        self.process = nursery().bear(  # type: ignore[assignment]
+            data=str(self.directory),
+            log=str(self.directory.parent / f"{self.directory.name}.log"),
+            environment=self.whole_environment(),
+        )
         return self
 
 
 @contextlib.contextmanager
-def nursery() -> Iterator[subprocess.Popen[str]]:
-    """A process that forks servers; one that still runs is killed by who asked for it."""
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        [sys.executable, "-c", NURSERY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-    ) as running:
-        try:
-            assert running.stdout is not None
-            assert running.stdout.readline() == "ready\n"
-            yield running
-        finally:
-            running.kill()
+def servers(folder: Path, **environment: str) -> Iterator[Callable[..., Server]]:
+    """`make("name", **environment)` is a server in its own data directory; none runs afterwards."""
+    made: list[Server] = []
+
+    def make(name: str, **more: str) -> Server:
+        made.append(Nursling(folder / name, **environment, **more))
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        for server in made:
+            if server.process is not None and server.process.poll() is None:
+                server.process.kill()
+                server.process.wait(timeout=PATIENCE_S)

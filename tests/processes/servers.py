@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -131,24 +131,6 @@ class Server:
     def kill(self) -> None:
         """The process is gone without a word."""
         self.end(signal.SIGKILL)
-
-
-@contextlib.contextmanager
-def servers(folder: Path, **environment: str) -> Iterator[Callable[..., Server]]:
-    """`make("name", **environment)` is a server in its own data directory; none runs afterwards."""
-    made: list[Server] = []
-
-    def make(name: str, **more: str) -> Server:
-        made.append(Server(folder / name, **environment, **more))
-        return made[-1]
-
-    try:
-        yield make
-    finally:
-        for server in made:
-            if server.process is not None and server.process.poll() is None:
-                server.process.kill()
-                server.process.wait(timeout=PATIENCE_S)
 
 
 class Inbox:

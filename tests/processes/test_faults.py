@@ -20,7 +20,8 @@ from aiosmtpd.controller import Controller
 from tests.cli.server import free_port
 from tests.processes.conftest import WEBHOOKS_HERE
 from tests.processes.night import HOST, Night, catalog, deploy, pack
-from tests.processes.servers import Inbox, Server, eventually, servers
+from tests.processes.nursery import servers
+from tests.processes.servers import Inbox, Server, eventually
 
 MakeServer = Callable[..., Server]
 PEOPLE = """

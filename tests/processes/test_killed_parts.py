@@ -17,7 +17,8 @@ import pytest
 
 from tests.cli.server import free_port
 from tests.processes.night import HOST, QUICKLY, Night, catalog, deploy, pack
-from tests.processes.servers import Inbox, Server, eventually, servers
+from tests.processes.nursery import servers
+from tests.processes.servers import Inbox, Server, eventually
 from tests.processes.test_faults import visitors
 
 HELD = [{"weight": 50.0, "duration_s": 600.0}]

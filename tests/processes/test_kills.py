@@ -22,7 +22,7 @@ import pytest
 from tests import databases
 from tests.cli.server import free_port
 from tests.processes.night import QUICKLY, Night, Route, catalog
-from tests.processes.nursery import Nursling, nursery
+from tests.processes.nursery import Nursling
 from tests.processes.servers import Inbox, Server, eventually
 
 KILLS = int(os.environ.get("SC_KILLS", "1000"))
@@ -54,19 +54,18 @@ def night(tmp_path: Path, inbox: Inbox, database: dict[str, str]) -> Iterator[Ni
     """A server with its file in force; nothing of it runs afterwards."""
     port, proxy_port = free_port(), free_port()
     settings = {**QUICKLY, **database, "SC_SERVER_PORT": str(port), "SC_WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8"}
-    with nursery() as running:
-        server = Nursling(running, tmp_path / "a", **settings)
-        try:
-            server.start()
-            server.post("/api/v1/catalog/apply", {"text": catalog(inbox, proxy_port)})
-            yield Night(server, server.url, proxy_port, tmp_path, SEED)
-        finally:
-            if server.process is not None and server.process.poll() is None:
-                server.end(signal.SIGTERM)
-            subprocess.run(
-                [sys.executable, "-m", "staycalm.app", "down", "--data", str(server.directory)],
-                env={"PATH": os.environ["PATH"], **server.environment}, check=True, timeout=60,
-            )  # fmt: skip
+    server = Nursling(tmp_path / "a", **settings)
+    try:
+        server.start()
+        server.post("/api/v1/catalog/apply", {"text": catalog(inbox, proxy_port)})
+        yield Night(server, server.url, proxy_port, tmp_path, SEED)
+    finally:
+        if server.process is not None and server.process.poll() is None:
+            server.end(signal.SIGTERM)
+        subprocess.run(
+            [sys.executable, "-m", "staycalm.app", "down", "--data", str(server.directory)],
+            env={"PATH": os.environ["PATH"], **server.environment}, check=True, timeout=60,
+        )  # fmt: skip
 
 
 def check_promises(night: Night, last: int) -> int:

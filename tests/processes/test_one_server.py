@@ -14,7 +14,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.processes.servers import Inbox, Server, apply, eventually, servers
+from tests.processes.nursery import servers
+from tests.processes.servers import Inbox, Server, apply, eventually
 
 MakeServer = Callable[..., Server]
 
