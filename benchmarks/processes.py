@@ -25,15 +25,15 @@ def memory_mb(pid: int) -> tuple[float, float]:
 
 
 def processes_of(directory: Path) -> dict[int, str]:
-    """Return the processes that name the data directory in their command line, and their command lines."""
+    """Return the processes that name the data directory, work in it or hold a file of it: pid -> command line."""
     found: dict[int, str] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             try:
                 line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                here = (entry / "cwd").readlink()
+                used = [(entry / "cwd").readlink(), *(each.readlink() for each in (entry / "fd").iterdir())]
             except OSError:
                 continue
-            if str(directory) in line or here.is_relative_to(directory):
+            if str(directory) in line or any(each.is_relative_to(directory) for each in used):
                 found[int(entry.name)] = line
     return found
