@@ -134,3 +134,15 @@ def test_a_killed_candidate_is_rolled_back_and_fails_nobody(running: Running) ->
     answers += [ask(running.port) for _ in range(20)]
     assert None not in answers
     assert set(answers[-20:]) == {"v1"}
+
+
+def test_stable_whose_supervisor_is_killed_in_the_middle_of_a_rollout_serves_again(running: Running) -> None:
+    with visitors(running.port):
+        name = deploy(running.server, *pack(running.folder, "v4"), HELD)
+        eventually(lambda: (r := running.night.route()) and r.weight == 50, what="half of the traffic")
+        kill_supervisor(running)
+        eventually(lambda: {ask(running.port) for _ in range(20)} == {"v1", "v4"}, what="both versions")
+        assert running.server.get(f"/api/v1/deployments/{name}")["state"] == "shifting"
+        running.server.post(f"/api/v1/deployments/{name}/rollback", {"reason": "the test"})
+        eventually(lambda: running.server.get(f"/api/v1/deployments/{name}")["state"] == "rolled-back")
+    assert {ask(running.port) for _ in range(20)} == {"v1"}
