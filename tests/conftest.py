@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
@@ -46,6 +47,12 @@ class VirtualClock:
     def move_to(self, instant: datetime) -> None:
         assert instant >= self._now, "virtual time does not go back"
         self._now = instant
+
+
+def pytest_configure() -> None:
+    """Ctrl-C reaches the programs under test: what a shell puts into the background ignores it, its children too."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:

@@ -75,7 +75,7 @@ def test_the_wall_is_read_from_four_metres(opened: BrowserContext, shell: Server
     page.goto(f"{shell.url}/?wall")
     expect(page.locator("[data-live-state]")).to_have_text("live")
     expect(page.get_by_role("heading", level=1)).to_contain_text("incident")
-    expect(page.get_by_text("bob", exact=True)).to_be_visible()
+    expect(page.get_by_role("region", name="On call").get_by_text("bob", exact=True)).to_be_visible()
     small = page.evaluate(
         """() => [...document.querySelectorAll("main *")]
           .filter((each) => [...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
