@@ -50,7 +50,7 @@ class VirtualClock:
 
 
 def pytest_configure() -> None:
-    """Ctrl-C reaches the programs under test: what a shell puts into the background ignores it, its children too."""
+    """Ctrl-C reaches the programs under test: a run in the background ignores it, and its children too."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
