@@ -13,7 +13,8 @@ import uvicorn
 
 from staycalm.app.patience import HEAD_BYTES, PatientProtocol
 from staycalm.kit.http.headers import MAX_BODY
-from tests.processes.servers import Server, servers
+from tests.processes.nursery import servers
+from tests.processes.servers import Server
 
 PATIENCE_S = 60.0
 

@@ -10,7 +10,8 @@ import pytest
 
 from staycalm.app.openapi import permissions
 from staycalm.app.reference.files import api
-from tests.processes.servers import Inbox, Server, apply, eventually, servers
+from tests.processes.nursery import servers
+from tests.processes.servers import Inbox, Server, apply, eventually
 
 PASSWORD = "Zx9-long-enough-passphrase"
 GUESS = "Zx9-a-guess-that-was-wrong"
