@@ -1,6 +1,6 @@
 """How soon the server answers after `sc up`, and what it holds when idle: `python benchmarks --only server_start`.
 
-Ready is the first 200 of /health. Memory is read 5 s later with one service deployed, so that its proxy and the
+Ready is the first 200 of /health. Memory is read 20 s later with one service deployed, so that its proxy and the
 shims of its instances are there to be told of beside it.
 """
 
@@ -18,7 +18,7 @@ from shop import ENVIRONMENT, Shop
 
 from processes import memory_mb, processes_of, processor_s
 
-IDLE_S = 5.0
+IDLE_S = 20.0
 
 
 async def measure(folder: Path) -> dict[str, Any]:
