@@ -32,6 +32,8 @@ def save_sheet(shots: Sequence[tuple[str, bytes]], to: Path, *, columns: int, ce
         top = GAP_PX + place // columns * (height + LABEL_PX + GAP_PX)
         picture = Image.open(io.BytesIO(png)).convert("RGB")
         scaled = picture.resize((width, round(picture.height * width / picture.width)), Image.Resampling.LANCZOS)
+        while font.getlength(name) > width:
+            name = f"{name[:-2]}…"
         drawing.text((left, top + 2), name, fill="#0d1311", font=font)
         sheet.paste(scaled.crop((0, 0, width, height)), (left, top + LABEL_PX))
     for quality in (70, 60, 50, 40, 30, 20):
