@@ -7,7 +7,9 @@ from datetime import datetime
 
 import pytest
 
+from staycalm.core.errors import Conflict
 from staycalm.core.placement import Placement
+from staycalm.domains.catalog import model as catalog
 from staycalm.domains.catalog.public import BusinessMetric, MetricQueries
 from staycalm.domains.deployments import service
 from staycalm.domains.deployments.strategies import Step
@@ -18,7 +20,7 @@ from staycalm.ports.errors import Unsupported
 from staycalm.ports.metrics import Reading
 from staycalm.ports.traffic import EdgeObservation, Samples
 from tests.conftest import VirtualClock
-from tests.domains.deployments.world import QUICK, SHOP, World, shop_config
+from tests.domains.deployments.world import QUICK, SHOP, World, body_of, shop_config
 from tests.scenarios.fakes.traffic import FakeRouter
 
 STEPS = (Step(25.0, 60.0), Step(50.0, 60.0))
@@ -176,3 +178,16 @@ def test_orders_that_fall_on_the_candidate_take_it_back(world_db: Database, cloc
     d = world.deploy("v2", steps=(Step(50.0, 900.0),))
     world.run_to("rolled-back", 600)
     assert "fewer orders" in world.event(d.id, "rolled_back")["reason"]
+
+
+def test_what_is_live_is_not_left_behind_by_another_target(world_db: Database, clock: VirtualClock) -> None:
+    """The new target would be asked for a stable revision that it never started."""
+    world = World(world_db, clock)
+    world.first()
+    moved = body_of(shop_config(target="exec"))
+    world.write(lambda tx: tx.execute(catalog.placements.update().values(config=moved)))
+    with pytest.raises(Conflict, match="DEP-1 is live in shop@production by the target process") as refused:
+        world.deploy("v2")
+    assert "Name target: process again" in refused.value.next_step
+    world.write(lambda tx: tx.execute(catalog.placements.update().values(config=body_of(shop_config()))))
+    assert world.deploy("v2").state == "pending"

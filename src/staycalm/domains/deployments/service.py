@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from staycalm.core.actor import Actor
-from staycalm.core.errors import Invalid
+from staycalm.core.errors import Conflict, Invalid
 from staycalm.core.placement import Placement
 from staycalm.domains.catalog import public as catalog
+from staycalm.domains.catalog.public import PlacementConfig
 from staycalm.domains.deployments.announcing import announce
 from staycalm.domains.deployments.changes import (
     deadline,
@@ -20,7 +21,7 @@ from staycalm.domains.deployments.decisions import check_may_deploy
 from staycalm.domains.deployments.events import (
     DeploymentRequested,
 )
-from staycalm.domains.deployments.queries import find_place
+from staycalm.domains.deployments.queries import find_deployment, find_place
 from staycalm.domains.deployments.reconcile.planning import limits_of
 from staycalm.domains.deployments.records import Deployment
 from staycalm.domains.deployments.settings import DeploymentsSettings
@@ -55,7 +56,8 @@ def deploy(
     """The release is on its way into the placement, as the only running deployment there.
 
     `release` is REL-n, a digest or unique prefix, a commit prefix, or an exact reference. Raises NotFound,
-    Forbidden (a person, production, no hotfix with a reason), Invalid, Conflict (one runs already).
+    Forbidden (a person, production, no hotfix with a reason), Invalid, Conflict (one runs already, or what
+    is live runs by another target).
     """
     known = catalog.get_service(tx, service)
     where = catalog.get_environment(tx, environment)
@@ -75,6 +77,7 @@ def deploy(
         raise already_running(tx, config.placement)
     place = find_place(tx, config.placement)
     assert place is not None
+    _check_target(find_deployment(tx, place.live) if place.live else None, config)
     limits = limits_of(settings, config)
     told = announce(plan, limits, **traffic_of(tx, config.placement)) if plan.steps else {}
     d = Deployment(
@@ -103,6 +106,19 @@ def deploy(
     insert_deployment(tx, d, number)
     _emit_requested(tx, actor, d)
     return d
+
+
+def _check_target(live: Deployment | None, config: PlacementConfig) -> None:
+    """Raise Conflict where what is live runs by another target: the new one knows nothing of it."""
+    if live is None or live.config.target == config.target:
+        return
+    before, now = live.config.target, config.target
+    raise Conflict(
+        "another-target",
+        f"{live.id} is live in {config.placement} by the target {before}; the next release is to run by {now}",
+        next_step=f"Name target: {before} again, or declare the new way under another environment or service, "
+        "move the visitors there, and remove this one.",
+    )
 
 
 def _emit_requested(tx: Tx, actor: Actor, d: Deployment) -> None:
