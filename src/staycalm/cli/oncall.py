@@ -57,7 +57,7 @@ def zone_named(name: str) -> ZoneInfo:
     """Return the zone; refuses a name that is none."""
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError, KeyError):
+    except (ValueError, OSError, KeyError, RecursionError):
         raise click.UsageError(f"'{name}' is not a time zone. Use an IANA name such as Europe/Berlin.") from None
 
 

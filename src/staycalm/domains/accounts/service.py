@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -12,6 +11,7 @@ from staycalm.core.actor import Actor
 from staycalm.core.errors import Conflict, Invalid, NotFound
 from staycalm.core.placement import check_name
 from staycalm.core.text import has_control
+from staycalm.core.zones import find_zone
 from staycalm.domains.accounts.decisions import STANDING_ROLES, check_role
 from staycalm.domains.accounts.events import (
     InvitationAccepted,
@@ -276,14 +276,12 @@ def _check_standing(roles: Iterable[str]) -> list[str]:
 
 
 def _check_time_zone(name: str) -> str:
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+    if find_zone(name) is None:
         raise Invalid(
             "bad-time-zone",
             f"there is no time zone {name[:100]!r}",
             next_step="Use an IANA name like Europe/Berlin.",
-        ) from None
+        )
     return name
 
 

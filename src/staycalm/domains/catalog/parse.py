@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from staycalm.core.errors import Invalid
 from staycalm.core.placement import Placement
+from staycalm.core.zones import find_zone
 from staycalm.domains.accounts.public import STANDING_ROLES
 from staycalm.domains.catalog.config import (
     SERVICE_KINDS,
@@ -147,10 +147,8 @@ def _organisation(node: Node, references: dict[str, list[Node]]) -> Organisation
 
 def _time_zone(f: Fields, default: str) -> str:
     name = f.text("time_zone", default)
-    try:
-        zoneinfo.ZoneInfo(name or default)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        f["time_zone"].report(f"there is no time zone {name!r}", "use an IANA name like Europe/Berlin")
+    if find_zone(name or default) is None:
+        f["time_zone"].report(f"there is no time zone {name[:100]!r}", "use an IANA name like Europe/Berlin")
         return default
     return name or default
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from staycalm.core.actor import SYSTEM, Actor
 from staycalm.core.errors import Conflict, Invalid
+from staycalm.core.zones import find_zone
 from staycalm.domains.accounts import public as accounts
 from staycalm.domains.oncall.events import (
     OverrideAdded,
@@ -41,12 +41,10 @@ def check_schedule(schedule: Schedule) -> Schedule:
 
 def check_zone(name: str) -> str:
     """Return `name` when it is an IANA time zone; raises Invalid."""
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    if find_zone(name) is None:
         raise Invalid(
             "bad-zone", f"{name[:64]!r} is not a time zone", next_step="Use an IANA name such as Europe/Berlin."
-        ) from None
+        )
     return name
 
 
