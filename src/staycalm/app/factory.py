@@ -27,7 +27,6 @@ from staycalm.core.events import Event, Recorded
 from staycalm.engine.loop import LONGEST_SLEEP_S, Engine
 from staycalm.kit.clock import SystemClock
 from staycalm.kit.database import Database
-from staycalm.kit.database.listen import listen
 from staycalm.kit.directory import DataDirectory
 from staycalm.kit.http import Views, install_problem_details
 from staycalm.kit.http.direct import Direct
@@ -125,6 +124,9 @@ class Application:
             group.create_task(self.edge.keep(stopping))
             group.create_task(self.self_watch.run(stopping))
             if not self.database.is_sqlite:
+                # Only here: on SQLite a start does without PostgreSQL's driver, and its 50 ms.
+                from staycalm.kit.database.listen import listen
+
                 group.create_task(
                     listen(self.database.url, stopping, wake=self.engine.wake, healthy=self._is_listening)
                 )
