@@ -60,7 +60,7 @@ class TestWebhookChannel(ChannelSuite):
     bad_addresses: ClassVar[tuple[str, ...]] = (
         "", "hooks.example.com", "/hook", "ftp://example.com/", "file:///etc/passwd", "https://", "https://u:p@x.org/",
         "https://x.org/#frag", "https://x.org/a b", "https://x.org/\r\nX: y", "https://x.org:99999/",
-        "https://x\\@y.org/", "https://x.org/" + "a" * 2000, "javascript:alert(1)",
+        "https://x\\@y.org/", "https://x.org/" + "a" * 2000, "javascript:alert(1)", "https://x[::。]y@?z", "https://e`΄m.org/",
     )  # fmt: skip
 
     def start(self, timeout_s: float = PATIENT_S) -> AbstractAsyncContextManager[Peer]:

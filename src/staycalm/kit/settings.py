@@ -7,6 +7,7 @@ the default. A secret is written `${env:NAME}` or `${file:PATH}`, never in the c
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import re
 import tomllib
@@ -87,11 +88,12 @@ def _number(raw: Any, kind: type, where: str, unit: str) -> Any:
     if isinstance(raw, str) and unit == "s":
         return kind(parse_duration(raw))
     try:
-        return kind(raw)
-    except (TypeError, ValueError):
-        raise _fail(
-            where, f"{raw!r} is not a number", f"Write {'a whole number' if kind is int else 'a number'}."
-        ) from None
+        number = kind(raw)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise _fail(where, f"{raw!r} is not a number", f"Write {'a whole number' if kind is int else 'a number'}.")
+    return number
 
 
 def _convert(raw: Any, kind: Any, where: str, unit: str, environ: Mapping[str, str]) -> Any:

@@ -127,7 +127,7 @@ def _server(text: str) -> URL:
     try:
         url = URL(text)
         is_good = url.scheme in ("https", "http") and bool(url.raw_host) and not url.user and not url.query_string
-    except ValueError:
+    except (ValueError, IndexError):  # yarl raises the latter for a host like [::。]
         is_good = False
     if not is_good:
         raise InvalidSpec("ntfy.server must be an address like https://ntfy.sh, without user, password or query")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -21,6 +22,7 @@ from staycalm.ports.errors import InvalidSpec, OutsideUnavailable, Rejected
 from staycalm.ports.messages import ChannelKind, Message, Receipt
 
 ADDRESS_LIMIT = 2000
+HOST = re.compile(r"[0-9A-Za-z._:%-]+")
 PASSING = frozenset({408, 425, 429})
 Lookup = Callable[[str, int], Awaitable[list[str]]]
 """Host and port -> addresses as text."""
@@ -154,8 +156,8 @@ def _url(address: str) -> URL:
         raise InvalidSpec("the webhook address holds blanks or control characters, or is too long")
     try:
         url = URL(address.strip(" "))
-        is_complete = url.scheme in ("https", "http") and bool(url.raw_host) and url.port is not None
-    except ValueError:
+        is_complete = url.scheme in ("https", "http") and url.port is not None and _is_host(url.raw_host)
+    except (ValueError, IndexError):  # yarl raises the latter for a host like [::。]
         is_complete = False
     if not is_complete:
         raise InvalidSpec("a webhook address is a complete URL like https://hooks.example.com/calm")
@@ -166,6 +168,11 @@ def _url(address: str) -> URL:
     if "#" in address:
         raise InvalidSpec("a webhook address has no fragment (#…)")
     return url
+
+
+def _is_host(host: str | None) -> bool:
+    """Return whether this may be a host's name or address: encoding a foreign name can leave blanks in it."""
+    return host is not None and HOST.fullmatch(host) is not None
 
 
 async def _system_lookup(host: str, port: int) -> list[str]:
