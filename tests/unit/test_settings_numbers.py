@@ -13,7 +13,8 @@ from staycalm.kit.settings import load
     ("section", "line"),
     [
         ("server", "port = 71e99900"), ("server", "port = nan"), ("server", "port = 'many'"),
-        ("server", "port = []"), ("monitoring", "traffic_interval_s = inf"), ("monitoring", "traffic_interval_s = true"),
+        ("server", "port = []"), ("monitoring", "traffic_interval_s = inf"),
+        ("monitoring", "traffic_interval_s = true"),
     ],
 )  # fmt: skip
 def test_what_is_no_number_is_refused_with_its_place(tmp_path: Path, section: str, line: str) -> None:
