@@ -13,7 +13,7 @@ from staycalm.kit.settings import load
     ("section", "line"),
     [
         ("server", "port = 71e99900"), ("server", "port = nan"), ("server", "port = 'many'"),
-        ("server", "port = []"), ("monitoring", "traffic_interval_s = inf"),
+        ("server", "port = []"), ("server", f"port = {'2' * 400}"), ("monitoring", "traffic_interval_s = inf"),
         ("monitoring", "traffic_interval_s = true"),
     ],
 )  # fmt: skip

@@ -89,9 +89,10 @@ def _number(raw: Any, kind: type, where: str, unit: str) -> Any:
         return kind(parse_duration(raw))
     try:
         number = kind(raw)
+        is_finite = math.isfinite(number)
     except (TypeError, ValueError, OverflowError):
-        number = math.nan
-    if not math.isfinite(number):
+        is_finite = False
+    if not is_finite:
         raise _fail(where, f"{raw!r} is not a number", f"Write {'a whole number' if kind is int else 'a number'}.")
     return number
 
