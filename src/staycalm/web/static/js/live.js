@@ -26,6 +26,7 @@
     waiting.delete(part);
     const place = active ? [...part.querySelectorAll(reachable)].indexOf(active) : -1;
     const id = active?.id;
+    const height = active?.getBoundingClientRect().top;
     const open = new Set(foldings(part).map((each, n) => each.open && (each.id || n)));
     const moved = scrolled(part).map((each) => each.scrollLeft);
     part.innerHTML = html;
@@ -33,7 +34,10 @@
     scrolled(part).forEach((each, n) => { each.scrollLeft = moved[n] || 0; });
     part.dispatchEvent(new CustomEvent("calm:drawn", { bubbles: true }));
     const again = id ? document.getElementById(id) : part.querySelectorAll(reachable)[place];
-    again?.focus({ preventScroll: true });
+    if (!again) return;
+    again.focus({ preventScroll: true });
+    // News above it must not push what somebody is on out of their sight.
+    scrollBy(0, again.getBoundingClientRect().top - height);
   };
   document.addEventListener("focusout", () => setTimeout(() => {
     for (const [part, html] of waiting) replace(part, html);
@@ -48,6 +52,7 @@
   document.querySelector("main").before(note);
 
   let source = null;
+  let missing = new Set();
   let retry = null;
   let attempts = 0;
   let heardAt = Date.now();
@@ -59,9 +64,12 @@
     state.textContent = text;
     state.className = "live " + tone;
   };
-  const heard = () => {
+  // Live is what has been drawn since the connection began; until then the page tells how it was.
+  const heard = (topic) => {
     heardAt = Date.now();
     attempts = 0;
+    missing.delete(topic);
+    if (missing.size) return;
     if (isLost) calm.toast("Connected again: everything here is current.");
     isLost = false;
     note.hidden = true;
@@ -90,13 +98,14 @@
     clearTimeout(retry);
     source?.close();
     source = new EventSource(address);
-    source.onopen = heard;
+    missing = new Set(topics);
     source.onerror = lose;
-    source.addEventListener("beat", heard);
+    // Whatever was to be drawn has been by the first beat: a topic nobody knows is never sent.
+    source.addEventListener("beat", () => { missing.clear(); heard(); });
     for (const topic of topics) {
       source.addEventListener(topic, (event) => {
-        heard();
         for (const part of parts) if (part.dataset.topic === topic && part.isConnected) replace(part, event.data);
+        heard(topic);
       });
     }
   };
