@@ -40,6 +40,8 @@ SOP = STRATEGIES["sop"]
 RAISED = 1.0 + LIMITS.gate * LIMITS.latency_increase
 Z50, Z95 = 0.0, 1.6448536269514722
 WARM_S = 300
+BEYOND_HALF_S = 1200
+"""From here the candidate carries more than stable; being slower then may be the load alone, and holds nothing."""
 
 
 @dataclass(frozen=True)
@@ -209,7 +211,7 @@ def simulate(case: Case, rps: float, base: float, rollouts: int, seed: int, *, p
         *(np.full(rollouts, np.inf) for _ in range(2)),
     )
     minute, points, point = np.zeros((4, rollouts)), [], np.zeros((6, rollouts))
-    taus = (np.zeros(rollouts), np.zeros(rollouts))
+    taus = alone = (np.zeros(rollouts), np.zeros(rollouts))
     for t in range(int(SOP.duration_s)):
         step = min(t // 600, 2)
         w = SOP.steps[step].weight / 100
@@ -219,6 +221,7 @@ def simulate(case: Case, rps: float, base: float, rollouts: int, seed: int, *, p
                 Z50 + rng.normal(0, 0.5 / sqrt(learned) / 0.3989, rollouts),
                 Z95 + rng.normal(0, 0.218 / sqrt(learned) / 0.1031, rollouts),
             )
+            alone = taus if t == 0 else alone
         n = rng.poisson(rps, rollouts)
         nc = rng.binomial(n, w)
         nb = n - nc
@@ -237,19 +240,23 @@ def simulate(case: Case, rps: float, base: float, rollouts: int, seed: int, *, p
             large = errors.is_large(LIMITS.gate * LIMITS.error_increase, lately)
             rollback |= found & large
         fc, fb = (log(x) / SIGMA for x in case.shifts(t))
-        k50, k95, slow, usual_p95 = latency(rng, taus, nc, nb, fc, fb)
+        carries_more = w > 0.5
+        bars = [np.maximum(*each) for each in zip(taus, alone, strict=True)] if carries_more else taus
+        k50, k95, slow, usual_p95 = latency(rng, taus, bars, nc, nb, fc, fb)
         if t >= LIMITS.latency_grace_s:
             for name, bet, odds, share, plain, sized in (
                 ("p50", p50, bets.P50_ODDS, 0.5, k50[0], k50[1]),
                 ("p95", p95, bets.P95_ODDS, 0.05, k95[0], k95[1]),
             ):
                 nominal = np.full(rollouts, share)
+                if carries_more:
+                    sized[2] = np.maximum(sized[2], share * nb)
                 bet.see(t, step, plain, sized, nominal, bets.slower_alternatives(nominal, odds))
                 ring[name][t % LIMITS.stop_window_s] = sized
                 proven = ~np.isinf(bet.proven_at)
                 if proven.any():
                     rollback |= proven & bet.is_large(0.0, ring[name].sum(axis=0))
-                found |= proven
+                found |= proven & (bet.proven_at < BEYOND_HALF_S)
         out.rolled_back = np.where(rollback & np.isinf(out.rolled_back), t, out.rolled_back)
         out.held = np.where(found & np.isinf(out.held), t, out.held)
         if peers:
@@ -265,14 +272,14 @@ def simulate(case: Case, rps: float, base: float, rollouts: int, seed: int, *, p
     return out
 
 
-def latency(rng: Any, taus: Any, nc: Any, nb: Any, fc: float, fb: float) -> Any:
-    """Return counts above τ for the test and for the size, and what the two peers look at."""
+def latency(rng: Any, taus: Any, bars: Any, nc: Any, nb: Any, fc: float, fb: float) -> Any:
+    """Return counts above τ for the test, above the raised bars for the size, and what the two peers look at."""
     raised = log(RAISED) / SIGMA
     c1 = rng.binomial(nc, tail(taus[0] - fc))
-    c2 = rng.binomial(c1, np.minimum(tail(taus[0] + raised - fc) / tail(taus[0] - fc), 1.0))
-    c3 = rng.binomial(c2, np.minimum(tail(taus[1] - fc) / tail(taus[0] + raised - fc), 1.0))
-    c4 = rng.binomial(c3, np.minimum(tail(taus[1] + raised - fc) / tail(taus[1] - fc), 1.0))
-    last = tail(Z95 + log(1.2) / SIGMA - fc) / tail(taus[1] + raised - fc)
+    c2 = rng.binomial(c1, np.minimum(tail(bars[0] + raised - fc) / tail(taus[0] - fc), 1.0))
+    c3 = rng.binomial(c2, np.minimum(tail(taus[1] - fc) / tail(bars[0] + raised - fc), 1.0))
+    c4 = rng.binomial(c3, np.minimum(tail(bars[1] + raised - fc) / tail(taus[1] - fc), 1.0))
+    last = tail(Z95 + log(1.2) / SIGMA - fc) / tail(bars[1] + raised - fc)
     c5 = rng.binomial(c4, np.minimum(last, 1.0))
     b1 = rng.binomial(nb, tail(taus[0] - fb))
     b3 = rng.binomial(b1, np.minimum(tail(taus[1] - fb) / tail(taus[0] - fb), 1.0))
