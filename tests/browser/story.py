@@ -84,7 +84,7 @@ services:
   payments: {title: Card payments, team: platform, tier: 1}
   site: {title: Company site, team: platform, tier: 4}
 schedules:
-  platform: {hand_off: monday 09:00, people: [alice, bob, carol], starts_on: 2026-03-02}
+  platform: {hand_off: HAND_OFF 09:00, people: [alice, bob, carol], starts_on: BEGAN}
   payments: {hand_off: monday 08:00, people: [carol], starts_on: LATER}
 escalation_policies:
   default:
@@ -116,7 +116,11 @@ class Story(OncallWorld):
             email="root@example.com", time_zone="UTC",
         )  # fmt: skip
         later = (clock.now() + timedelta(days=6)).date().isoformat()
-        self.apply(FILE.replace("LATER", later))
+        # Bob has had the pager for three days, in whichever week the story is told.
+        handed = clock.now().date() - timedelta(days=3)
+        began = handed - timedelta(weeks=37)
+        filled = FILE.replace("LATER", later).replace("HAND_OFF", f"{handed:%A}".lower())
+        self.apply(filled.replace("BEGAN", began.isoformat()))
         self.settle()
 
     def _hire_everybody(self) -> None:
