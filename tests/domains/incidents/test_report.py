@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from staycalm.domains.incidents import events as incidents
+from staycalm.domains.incidents.report.customer import post_incident_summary
 from staycalm.domains.incidents.report.document import (
     Block,
     Document,
@@ -125,6 +126,20 @@ def test_the_summary_is_one_paragraph_with_what_where_and_when() -> None:
         "DEP-3 was rolled back by itself because error rate rose by 5.1 points; the stable version was healthy"
     )
     assert "bob took it 6m after the first page." in summary
+
+
+def test_an_incident_that_came_back_says_so_to_colleagues_and_to_customers() -> None:
+    log = a_bad_release()
+    log.add(2400, incidents.IncidentReopened(subject="INC-1", reason="Orders fail again."), BOB)
+    log.add(86400, incidents.IncidentReopened(subject="INC-1", reason="And again"), BOB)
+    facts = gather(about(), log.entries)
+    (summary,) = section(to_markdown(post_mortem(facts)), "Summary")
+    assert "It came back at 09:40 UTC: Orders fail again. It came back at 2026-03-03 09:00 UTC: And" in summary
+    wrong = section(to_markdown(post_mortem(facts)), "What Went Wrong")
+    assert "- It was taken for over, and came back: Orders fail again." in wrong
+    told = to_markdown(post_incident_summary(facts))
+    assert "It came back 2 times more after it seemed to be over." in told
+    assert "Orders fail" not in told
 
 
 def test_the_root_cause_carries_the_evidence_of_the_rollback() -> None:

@@ -74,6 +74,9 @@ def _summary(facts: Facts, around: Surroundings) -> str:
     if facts.rollback is not None:
         by = "automatically" if facts.rollback.is_automatic else "by our engineers"
         parts.append(f"It came with an update, which was withdrawn {by}.")
+    if facts.reopenings:
+        many = "once more" if len(facts.reopenings) == 1 else f"{len(facts.reopenings)} times more"
+        parts.append(f"It came back {many} after it seemed to be over.")
     if facts.figures.duration_s is not None:
         parts.append(f"The disruption lasted {said(facts.figures.duration_s)}.")
     elif about.is_open and about.impact_ended_at is None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from staycalm.core.durations import format_duration
 from staycalm.domains.incidents.report.document import (
     Block,
     Document,
@@ -26,10 +25,11 @@ from staycalm.domains.incidents.report.figures import (
     ROLLBACK_TARGET_S,
     said,
 )
+from staycalm.domains.incidents.report.lessons import went_well, went_wrong
 from staycalm.domains.incidents.report.surroundings import NOTHING, Surroundings, charts, rollout_charts
-from staycalm.domains.incidents.report.told import amendments, asked, measures, standing, titled
+from staycalm.domains.incidents.report.told import amendments, asked, clock, measures, standing, titled
 from staycalm.domains.incidents.timeline.decisions import lines
-from staycalm.domains.incidents.timeline.words import ROLE_NAMES, people
+from staycalm.domains.incidents.timeline.words import ROLE_NAMES
 from staycalm.ports.reports import Cover
 
 UNKNOWN = "unknown"
@@ -144,7 +144,7 @@ def _count(value: int | None) -> str:
 
 
 def summary(facts: Facts) -> str:
-    """Return one paragraph: what, where, when, how it began, who took it, how it ended."""
+    """Return one paragraph: what, where, when, how it began, who took it, how often it came back, how it ended."""
     about = facts.about
     where = f" on {about.service}" if about.service else ""
     where += f" in {about.environment}" if about.environment else ""
@@ -160,6 +160,7 @@ def summary(facts: Facts) -> str:
         parts.append(f"{facts.acknowledged_by} took it{took}.")
     elif facts.was_nobody_paged:
         parts.append("Nobody could be paged.")
+    parts.extend(f"It came back at {clock(each.at, start)} UTC: {each.reason}." for each in facts.reopenings)
     if facts.how_mitigated:
         parts.append(f"Mitigation: {facts.how_mitigated.rstrip('.')}.")
     parts.append(f"State: {about.state}. Times are UTC.")
@@ -170,8 +171,7 @@ def _end(facts: Facts, start: datetime) -> str:
     ended_at = facts.about.resolved_at
     if ended_at is None or facts.about.is_open:
         return "."
-    day = "" if ended_at.date() == start.date() else f"{ended_at:%Y-%m-%d} "
-    return f" to {day}{ended_at:%H:%M} UTC."
+    return f" to {clock(ended_at, start)} UTC."
 
 
 def _beginning(facts: Facts) -> str:
@@ -257,62 +257,6 @@ def _duration(facts: Facts) -> str:
     if figures.recover_s is not None:
         return f"{UNKNOWN}, {said(figures.recover_s)} from when it was known"
     return UNKNOWN
-
-
-def went_well(facts: Facts) -> list[str]:
-    """Return what met the SOP's targets, as measured."""
-    figures, rollback = facts.figures, facts.rollback
-    found: list[str] = []
-    if rollback is not None and rollback.is_automatic:
-        found.append("The rollback fired by itself; nobody had to decide.")
-    if figures.rollback_s is not None and figures.rollback_s < ROLLBACK_TARGET_S:
-        found.append(f"Traffic was back on the stable version {said(figures.rollback_s)} after the decision.")
-    if rollback is not None and rollback.stable_is_healthy:
-        found.append("The stable version was healthy after the rollback.")
-    if figures.detect_s is not None and figures.detect_s < DETECT_TARGET_S:
-        found.append(f"It was detected within {said(figures.detect_s)} of the first impact.")
-    if figures.acknowledge_s is not None and figures.acknowledge_s <= ACKNOWLEDGE_TARGET_S:
-        found.append(f"It was acknowledged {said(figures.acknowledge_s)} after the first page.")
-    if figures.recover_s is not None and figures.recover_s < RECOVER_TARGET_S:
-        found.append(f"Users were served again after {said(figures.recover_s)}.")
-    return found
-
-
-def went_wrong(facts: Facts) -> list[str]:
-    """Return what missed the SOP's targets or did not work, as recorded."""
-    figures, rollback = facts.figures, facts.rollback
-    found: list[str] = []
-    if rollback is not None and rollback.failed_requests:
-        many = "1 request" if rollback.failed_requests == 1 else f"{rollback.failed_requests} requests"
-        found.append(f"{many} failed before the rollback was in force.")
-    if rollback is not None and not rollback.stable_is_healthy:
-        found.append("The stable version was not healthy after the rollback.")
-    if figures.rollback_s is not None and figures.rollback_s >= ROLLBACK_TARGET_S:
-        found.append(f"The rollback took {said(figures.rollback_s)}; the target is under 5s.")
-    found.extend(_paging_trouble(facts))
-    if figures.detect_s is not None and figures.detect_s >= DETECT_TARGET_S:
-        found.append(f"Detection took {said(figures.detect_s)}; the target is under {said(DETECT_TARGET_S)}.")
-    if figures.acknowledge_s is not None and figures.acknowledge_s > ACKNOWLEDGE_TARGET_S:
-        found.append(f"It took {said(figures.acknowledge_s)} until somebody had it; the target is under 15m.")
-    if figures.recover_s is not None and figures.recover_s >= RECOVER_TARGET_S and facts.about.priority == "P0":
-        found.append(f"Recovery took {said(figures.recover_s)}; the target is under {said(RECOVER_TARGET_S)}.")
-    return found
-
-
-def _paging_trouble(facts: Facts) -> list[str]:
-    found: list[str] = []
-    if facts.was_nobody_paged:
-        found.append("Nobody could be paged when it was declared.")
-    for page, following in zip(facts.pages, facts.pages[1:], strict=False):
-        if page.is_page and following.is_page and page.acknowledged_at is None:
-            waited = format_duration((following.at - page.at).total_seconds())
-            found.append(f"Step {page.step} of the escalation had no answer within {waited}; it went on.")
-    if facts.skipped_steps:
-        steps = people([str(step) for step in dict.fromkeys(facts.skipped_steps)])
-        found.append(f"Nobody was on call for step {steps} of the escalation.")
-    if facts.failed_deliveries:
-        found.append(f"{facts.failed_deliveries} attempts to deliver a message failed.")
-    return found
 
 
 def _passed_before(facts: Facts) -> tuple[Block, ...]:

@@ -55,6 +55,14 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
+class Reopening:
+    """It was taken for over, and was not; the reason ends without a full stop."""
+
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class PostMortem:
     """What is due, and when; `figures` of a draft change until it is written."""
 
@@ -80,6 +88,7 @@ class Facts:
     failed_deliveries: int = 0
     was_nobody_paged: bool = False
     how_mitigated: str | None = None
+    reopenings: tuple[Reopening, ...] = ()
     written: Written = NOTHING_WRITTEN
 
 
@@ -122,4 +131,9 @@ def gather(
         failed_deliveries=sum(e.name == "oncall.notification_failed" for e in own),
         was_nobody_paged=any(e.name == "oncall.nobody_paged" for e in own),
         how_mitigated=str(mitigated[-1].body.get("how") or "") or None if mitigated else None,
+        reopenings=tuple(
+            Reopening(e.at, str(e.body.get("reason") or "no reason was given").rstrip("."))
+            for e in own
+            if e.name == "incidents.reopened"
+        ),
     )

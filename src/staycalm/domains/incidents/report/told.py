@@ -63,6 +63,11 @@ def moment(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
+def clock(at: datetime, start: datetime) -> str:
+    """Return the time of day, with the day where it is another than that of the start."""
+    return f"{at:%H:%M}" if at.date() == start.date() else f"{at:%Y-%m-%d %H:%M}"
+
+
 def action_items(facts: Facts) -> list[str]:
     """Return the measures that follow from the facts, each with room for an owner and a date (SOP §5.3)."""
     found: list[str] = []

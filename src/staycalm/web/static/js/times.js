@@ -30,10 +30,12 @@
     for (const time of root.querySelectorAll("time[datetime]")) {
       const at = new Date(time.getAttribute("datetime"));
       if (Number.isNaN(at.getTime())) continue;
-      const title = utc(at) + "\n" + local(at);
+      const isClock = time.hasAttribute("data-clock"); // a time-line is read by the clock
+      const ago = words((Date.now() - at) / 1000);
+      const title = utc(at) + "\n" + local(at) + (isClock ? "\n" + ago : "");
       if (time.title !== title) time.title = title;
-      if (time.hasAttribute("data-clock")) continue;
-      const text = isExact ? utc(at) : words((Date.now() - at) / 1000);
+      if (isClock) continue;
+      const text = isExact ? utc(at) : ago;
       if (time.textContent !== text) time.textContent = text;
     }
   };
