@@ -23,7 +23,7 @@ from staycalm.ports.traffic import Endpoint
 
 T = TypeVar("T")
 SHOP = Placement("shop", "production")
-QUICK = HealthCheck(path="/health", timeout_s=5.0, interval_s=0.02, start_deadline_s=30.0)
+QUICK = HealthCheck(path="/health", timeout_s=20.0, interval_s=0.02, start_deadline_s=60.0)
 PYTHON = (sys.executable, "-I", "-S")
 
 # Speaks just enough HTTP. `BEHAVIOUR` chooses what it does wrong.
@@ -104,7 +104,7 @@ async def until(what: Callable[[], Awaitable[T]], *, within_s: float = 60.0) -> 
 async def get(endpoint: Endpoint | None, path: str) -> tuple[int, str]:
     assert endpoint is not None
     async with (
-        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session,
         session.get(f"http://{endpoint.host}:{endpoint.port}{path}") as answer,
     ):
         return answer.status, await answer.text()
@@ -225,6 +225,12 @@ class TargetSuite:
         async def story(bench: Bench) -> None:
             sick = bench.behaving("sick", health=replace(QUICK, start_deadline_s=0.3))
             await bench.target.start(sick)
+
+            async def has_spoken() -> bool:
+                logged = await bench.target.logs(sick.revision)
+                return any(line.text == f"starting {sick.revision}" for line in logged)
+
+            await until(has_spoken)
             with pytest.raises(NotReady, match="not healthy after") as refusal:
                 await wait_ready(bench.target, sick, SystemClock())
             assert f"starting {sick.revision}" in refusal.value.log_lines

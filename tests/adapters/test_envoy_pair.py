@@ -12,17 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from staycalm.adapters.envoy import EnvoyRouter, EnvoySettings
+from staycalm.adapters.envoy import EnvoyRouter
 from staycalm.adapters.envoy.process import IS_LINUX, look
 from staycalm.kit.clock import SystemClock
 from staycalm.ports.traffic import Split
-from tests.adapters.traffic_suite import Shop, free_port, open_shop, until
+from tests.adapters.envoys import PATIENT
+from tests.adapters.traffic_suite import Shop, open_shop, until
+from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.envoy,
     pytest.mark.skipif(not IS_LINUX, reason="needs a kernel that shares ports"),
 ]
-PAIR = EnvoySettings(drain_timeout_s=1.0, concurrency=1, pair=True)
+PAIR = replace(PATIENT, concurrency=1, pair=True)
 
 
 @contextlib.asynccontextmanager
@@ -98,10 +100,15 @@ def test_a_pair_shifts_rolls_back_and_counts_as_one(tmp_path: Path) -> None:
                 assert await shop.ask_times(40, Connection="close") == {(200, "green"): 40}
                 found = await shop.samples_of(cursor, 40)
                 assert (found.slots["green"].total, len(found.requests), found.was_reset) == (40, 40, False)
-                assert sum(count for _, count in found.slots["green"].latency_buckets) == 40
+
+                async def is_timed() -> bool:  # each proxy merges its histograms once in a while
+                    later = await router.samples(shop.placement, cursor)
+                    return sum(count for _, count in later.slots["green"].latency_buckets) == 40
+
+                await until(is_timed)
                 await router.roll_back(shop.placement)
                 assert await shop.ask_times(40) == {(200, "blue"): 40}
-                assert await router.wait_drained(shop.placement, "green", deadline_s=5.0)
+                assert await router.wait_drained(shop.placement, "green", deadline_s=60.0)
         finally:
             await router.stop()
 

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import os
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +17,9 @@ from staycalm.adapters.envoy import EnvoyRouter, EnvoySettings
 from staycalm.kit.clock import SystemClock
 from staycalm.ports.errors import InvalidSpec
 from staycalm.ports.traffic import Endpoint, Listener, Split
-from tests.adapters.traffic_suite import TOKEN, Instance, Shop, Story, TrafficSuite, free_port, open_shop, until
+from tests.adapters.envoys import PATIENT
+from tests.adapters.traffic_suite import TOKEN, Instance, Shop, Story, TrafficSuite, open_shop, until
+from tests.ports import free_port
 
 pytestmark = pytest.mark.envoy
 R = TypeVar("R")
@@ -49,7 +52,7 @@ class EnvoyWorld:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EnvoyWorld]:
-    settings = EnvoySettings(access_log_bytes=20_000, drain_timeout_s=0.5, ejection_s=60, health_interval_s=0.1)
+    settings = replace(PATIENT, access_log_bytes=20_000, ejection_s=60, health_interval_s=0.1)
     world = EnvoyWorld(tmp_path_factory.mktemp("envoy"), settings)
     yield world
     world.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
@@ -17,17 +16,11 @@ from aiohttp import web
 from staycalm.core.placement import Placement
 from staycalm.ports.errors import Fenced, InvalidSpec
 from staycalm.ports.traffic import Endpoint, Listener, RouteSpec, Samples, Slot, Split, TrafficRouter
+from tests.ports import free_port
 
 R = TypeVar("R")
 TOKEN = "a-preview-token-0123"
 _DEADLINE_S = 60.0
-
-
-def free_port() -> int:
-    """Return a port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def until(claim: Callable[[], Awaitable[bool]], *, deadline_s: float = _DEADLINE_S) -> None:
@@ -131,7 +124,9 @@ class Shop:
         """The other slot has the weight; returns the generation, which leaves room for a rollback's."""
         self.generation += 2
         split = Split(stable, "green" if stable == "blue" else "blue", weight, token)
-        await self.router.set_split(self.placement, split, generation=self.generation, fence=1)
+        await self.router.set_split(
+            self.placement, split, generation=self.generation, fence=1, deadline_s=_DEADLINE_S
+        )
         return self.generation
 
     async def ask(

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cli.server import Server, free_port, serving
+from tests.cli.server import Server, serving
 from tests.cli.shop import Shop, sign_in
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="session")

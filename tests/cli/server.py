@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-START_S = 60.0
-COMMAND_S = 90.0
+START_S = 120.0
+COMMAND_S = 180.0
 
 
 @dataclass(frozen=True)
@@ -33,9 +32,9 @@ class Said:
 
 
 def clean_environment(home: Path, **more: str) -> dict[str, str]:
-    """Return an environment without any of this machine's own StayCalm, and without colours asked for."""
-    ours = ("SC_", "XDG_", "NO_COLOR", "COLUMNS", "LINES")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    """Return an environment without any of this machine's own StayCalm, nor its terminal and wish for colours."""
+    ours = ("SC_", "XDG_", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "TTY_", "COLUMNS", "LINES")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours) and name != "TERM"}
     return {**kept, "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config"), **more}
 
 
@@ -97,7 +96,7 @@ def serving(folder: Path) -> Iterator[Server]:
     finally:
         process.terminate()
         try:
-            process.wait(20)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait(10)
@@ -110,10 +109,3 @@ def _wait(process: subprocess.Popen[bytes], announced: Path, log: Path) -> str:
             raise AssertionError(f"the server did not start:\n{log.read_text(encoding='utf-8')[-3000:]}")
         time.sleep(0.05)
     return str(json.loads(announced.read_text(encoding="utf-8"))["url"])
-
-
-def free_port() -> int:
-    """Return a TCP port on 127.0.0.1 that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -58,7 +58,7 @@ class Shop:
         request = urllib.request.Request(
             self.server.url + path, headers={"Authorization": f"Bearer {self.server.token}"}
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
     def post(self, path: str, body: Any) -> Any:
@@ -67,7 +67,7 @@ class Shop:
             data=json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {self.server.token}", "Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
 
@@ -77,7 +77,7 @@ def sign_in(shop: Shop, handle: str) -> str:
     form = urllib.parse.urlencode({"password": PASSWORD}).encode()
     request = urllib.request.Request(url + shop.invitations[handle], data=form, headers={"Origin": url})
     opener = urllib.request.build_opener(_Stay)
-    with opener.open(request, timeout=20) as answer:
+    with opener.open(request, timeout=60) as answer:
         assert answer.status in (200, 303)
     home = str(shop.server.folder / f"home-{handle}")
     said = shop.server.sc(

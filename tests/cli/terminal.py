@@ -16,9 +16,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 SHORTLY_S = 0.05
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+# An answer that takes over a second is waited for in words, which are gone from the screen afterwards.
+TAKEN_BACK = re.compile(r"[^\n]*\r\x1b\[K")
 
 
 class Terminal:
@@ -38,8 +40,8 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """What was written, without colours and movements."""
-        return ESCAPES.sub("", self.screen).replace("\r", "")
+        """What was written, without colours and movements, and without lines that were taken back."""
+        return ESCAPES.sub("", TAKEN_BACK.sub("", self.screen)).replace("\r", "")
 
     def wait_for(self, words: str) -> None:
         """Return when the words were written."""

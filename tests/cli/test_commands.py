@@ -16,7 +16,7 @@ from tests.cli.shop import Shop
 SLOW = "--strategy=linear-60"
 
 
-def until(look: Callable[[], Any], seconds: float = 60.0) -> Any:
+def until(look: Callable[[], Any], seconds: float = 120.0) -> Any:
     """Return the first true answer."""
     deadline = time.monotonic() + seconds
     while not (found := look()):

@@ -44,7 +44,7 @@ def test_one_takes_a_shift_and_sees_it_among_ones_own(shop: Shop, support_token:
 
 def test_a_calendar_link_is_read_by_a_calendar_and_revoked(shop: Shop, support_token: str) -> None:
     made = shop.server.sc("--token", support_token, "oncall", "link", "--schedule=platform", "--json").json
-    with urllib.request.urlopen(made["url"], timeout=20) as answer:
+    with urllib.request.urlopen(made["url"], timeout=60) as answer:
         events = icalendar.Calendar.from_ical(answer.read()).walk("VEVENT")
     assert str(events[0]["SUMMARY"]) == "ada: platform (primary)"
     ended = shop.server.sc("--token", support_token, "oncall", "link", f"--revoke={made['id'][-8:]}")

@@ -15,7 +15,7 @@ def fetch(url: str, token: str, method: str = "GET") -> int:
     """Return the status of a request that a scraper would send."""
     request = urllib.request.Request(url, method=method, headers={"Authorization": f"Bearer {token}"})
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as refused:
         return refused.code

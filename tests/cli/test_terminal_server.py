@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from staycalm.cli import exits
-from tests.cli.server import Server, clean_environment, free_port, run_sc
+from tests.cli.server import Server, clean_environment, run_sc
 from tests.cli.terminal import Terminal
+from tests.ports import free_port
 
 SETTINGS = """\
 [server]

@@ -72,9 +72,10 @@ def typed(command: list[str], env: dict[str, str], cwd: Path, keys: str) -> str:
 
 
 def _until(terminal: int, words: str) -> str:
-    deadline, screen = time.monotonic() + PATIENCE_S, ""
+    deadline, written, screen = time.monotonic() + PATIENCE_S, b"", ""
     while words not in screen or not screen.rstrip().endswith(PROMPT.rstrip()):
         ready, _, _ = select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))
         assert ready, f"never wrote {words!r}:\n{screen[-2000:]}"
-        screen += ESCAPES.sub("", os.read(terminal, 65536).decode(errors="replace"))
+        written += os.read(terminal, 65536)  # a read may end in the middle of an escape
+        screen = ESCAPES.sub("", written.decode(errors="replace"))
     return screen

@@ -13,6 +13,7 @@ import pytest
 from staycalm.cli import exits
 from tests.cli.shop import Shop
 from tests.cli.terminal import Terminal
+from tests.ports import free_port
 
 WATCH = ("ops", "status", "--watch", "--every=0.5")
 ENTERED, LEFT = "\x1b[?1049h", "\x1b[?7h\x1b[?25h\x1b[?1049l"
@@ -64,12 +65,11 @@ class Line:
     def __init__(self, url: str) -> None:
         self._far = (urlsplit(url).hostname or "", urlsplit(url).port or 0)
         self._through: list[socket.socket] = []
-        self.port = 0
+        self.port = free_port()
         self.mend()
 
     def mend(self) -> None:
         self._listening = socket.create_server(("127.0.0.1", self.port))
-        self.port = self._listening.getsockname()[1]
         threading.Thread(target=self._accept, args=(self._listening,), daemon=True).start()
 
     def cut(self) -> None:

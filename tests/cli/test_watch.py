@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 from staycalm.cli import exits
 from staycalm.watch.decisions import Watched, after_check, after_telling, what_to_tell
-from tests.cli.server import Said, clean_environment, free_port, run_sc
+from tests.cli.server import Said, clean_environment, run_sc
+from tests.ports import free_port
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 WELL = (200, {"status": "ok", "version": "1", "problems": []})

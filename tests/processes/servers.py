@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import httpx
 
 T = TypeVar("T")
-PATIENCE_S = 60.0
+PATIENCE_S = 90.0
 
 
 def eventually(look: Callable[[], T], *, within_s: float = PATIENCE_S, what: str = "it") -> T:
@@ -78,7 +78,7 @@ class Server:
         self._client = httpx.Client(
             base_url=self.url,
             headers={"Authorization": f"Bearer {token}"},
-            timeout=20,
+            timeout=PATIENCE_S,
             trust_env=False,
             verify=False,  # nothing here speaks TLS, and reading the machine's certificates takes 25 ms each time
         )
@@ -163,7 +163,12 @@ class Inbox:
             def log_message(self, *_: object) -> None:
                 return None
 
-        self._http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+        class Roomy(http.server.ThreadingHTTPServer):
+            """Takes as many connections at once as servers open; the library's backlog of 5 drops the rest."""
+
+            request_queue_size = 128
+
+        self._http = Roomy(("127.0.0.1", 0), Receiver)
         self._http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}/"
         threading.Thread(target=self._http.serve_forever, daemon=True).start()

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from tests.cli.server import free_port
+from tests.ports import free_port
 from tests.processes.conftest import WEBHOOKS_HERE
 from tests.processes.night import HOST, Night, catalog, deploy, pack
 from tests.processes.nursery import servers
-from tests.processes.servers import Inbox, Server, eventually
+from tests.processes.servers import PATIENCE_S, Inbox, Server, eventually
 
 MakeServer = Callable[..., Server]
 PEOPLE = """
@@ -65,7 +65,7 @@ def test_a_mail_server_that_is_down_and_a_receiver_that_hangs_delay_their_own_pa
     eventually(lambda: failures(server, "email"), what="a failed mail")
     eventually(lambda: "did not answer" in str(failures(server, "webhook")), what="a receiver given up")
     inbox.gate.set()
-    mail = Controller(mails, hostname="127.0.0.1", port=port)
+    mail = Controller(mails, hostname="127.0.0.1", port=port, ready_timeout=PATIENCE_S)
     mail.start()
     try:
         eventually(lambda: mails.taken, what="alice's page")
@@ -74,7 +74,8 @@ def test_a_mail_server_that_is_down_and_a_receiver_that_hangs_delay_their_own_pa
         mail.stop()
         other.close()
     assert len(mails.taken) == 1
-    assert set(other.received.values()) == {1}
+    # Whose answer was late on a busy machine is told that it may be the second time.
+    assert [marks for marks in other.marks.values() if not all(marks[1:])] == []
     (marks,) = inbox.marks.values()
     assert len(marks) >= 1
     assert "Traceback" not in server.log

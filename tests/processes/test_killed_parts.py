@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.server import free_port
+from tests.ports import free_port
 from tests.processes.night import HOST, QUICKLY, Night, catalog, deploy, pack
 from tests.processes.nursery import servers
 from tests.processes.servers import Inbox, Server, eventually

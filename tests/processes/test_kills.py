@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests import databases
-from tests.cli.server import free_port
+from tests.ports import free_port
 from tests.processes.night import QUICKLY, Night, Route, catalog
 from tests.processes.nursery import Nursling
 from tests.processes.servers import Inbox, Server, eventually

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 
 from tests.processes.nursery import servers
-from tests.processes.servers import Inbox, Server, apply, eventually
+from tests.processes.servers import PATIENCE_S, Inbox, Server, apply, eventually
 
 MakeServer = Callable[..., Server]
 
@@ -24,7 +24,7 @@ def test_a_second_server_on_the_same_directory_is_refused_in_words(make: MakeSer
     first, second = make("a").start(), make("a")
     second.launch()
     assert second.process is not None
-    assert second.process.wait(timeout=30) == 1
+    assert second.process.wait(timeout=PATIENCE_S) == 1
     assert "sc up: another StayCalm server already uses" in second.log
     assert "Stop it first, or name another directory with --data." in second.log
     assert "Traceback" not in second.log
@@ -38,7 +38,7 @@ def test_a_taken_port_is_said_in_words(make: MakeServer) -> None:
         server.environment["SC_SERVER_PORT"] = str(port)
         server.launch()
         assert server.process is not None
-        assert server.process.wait(timeout=30) == 1
+        assert server.process.wait(timeout=PATIENCE_S) == 1
     assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in server.log
     assert "Traceback" not in server.log
 
@@ -96,7 +96,7 @@ def test_the_end_waits_for_no_open_stream_and_no_hanging_webhook(make: MakeServe
     token = (server.directory / "cli-token").read_text().strip()
     with (
         httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {token}"}, trust_env=False) as client,
-        client.stream("GET", "/live", params={"topic": "overview:all"}, timeout=30) as stream,
+        client.stream("GET", "/live", params={"topic": "overview:all"}, timeout=PATIENCE_S) as stream,
     ):
         assert stream.status_code == 200
         assert next(stream.iter_lines()), "the stream has begun"
@@ -114,7 +114,7 @@ def test_a_backup_of_the_server_is_restored_into_a_new_directory(make: MakeServe
     def restore(directory: Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "staycalm.app", "restore", made["file"], "--data", str(directory)],
-            capture_output=True, text=True, timeout=60, env={"PATH": os.environ["PATH"]}, check=False,
+            capture_output=True, text=True, timeout=180, env={"PATH": os.environ["PATH"]}, check=False,
         )  # fmt: skip
 
     refused = restore(server.directory)

@@ -41,5 +41,7 @@ def test_every_type_that_stored_values_are_read_into_is_prepared_at_import() -> 
         for each in classes_in(eval(expression, vars(importlib.import_module(module)))):
             lines.append(f"assert '__msgspec_cache__' in vars(load({each.__module__!r}).{each.__qualname__})")
     program = "from importlib import import_module as load\nimport staycalm.app.factory\n" + "\n".join(lines)
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=180, check=False
+    )
     assert done.returncode == 0, done.stderr
