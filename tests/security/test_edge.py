@@ -123,11 +123,14 @@ def test_who_begins_a_request_and_dawdles_is_cut_off(what: str) -> None:
             await send({"type": "http.response.body", "body": b""})  # type: ignore[operator]
 
         listening = socket.create_server(("127.0.0.1", 0))
+        # What is sent lies ready when the connection is taken: only what is missing is waited for.
+        near = socket.create_connection(listening.getsockname())
+        near.sendall(DAWDLERS[what])
+        near.setblocking(False)
         config = uvicorn.Config(echo, http=Hasty, lifespan="off", log_config=None, timeout_keep_alive=3600)  # type: ignore[arg-type]
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listening]))
-        reader, writer = await asyncio.open_connection(*listening.getsockname())
-        writer.write(DAWDLERS[what])
+        reader, writer = await asyncio.open_connection(sock=near)
         async with asyncio.timeout(PATIENCE_S):
             try:
                 answer = await reader.read()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 
@@ -11,7 +12,7 @@ import pytest
 from staycalm.app.openapi import permissions
 from staycalm.app.reference.files import api
 from tests.processes.nursery import servers
-from tests.processes.servers import Inbox, Server, apply, eventually
+from tests.processes.servers import PATIENCE_S, Inbox, Server, apply, eventually
 
 PASSWORD = "Zx9-long-enough-passphrase"
 GUESS = "Zx9-a-guess-that-was-wrong"
@@ -51,7 +52,7 @@ class Told:
         path = self.server.post("/api/v1/people", body)["path"]
         self.secrets["invitation"] = path.rpartition("/")[2]
         with httpx.Client(
-            base_url=self.server.url, trust_env=False, headers={"Origin": self.server.url}
+            base_url=self.server.url, timeout=PATIENCE_S, trust_env=False, headers={"Origin": self.server.url}
         ) as client:
             client.get(path)
             client.post(path, data={"password": "short"})
@@ -69,7 +70,7 @@ class Told:
         eventually(lambda: self.inbox.bodies, what="the page")
         link = next(iter(self.inbox.bodies.values()))["action_url"]
         self.secrets["acknowledgement"] = link.rpartition("/")[2]
-        with httpx.Client(trust_env=False) as client:
+        with httpx.Client(timeout=PATIENCE_S, trust_env=False) as client:
             client.get(link)
             client.post(link)
             client.post(link)
@@ -85,7 +86,9 @@ class Told:
             self.texts[f"the answer to {name}"] = answer.text
         for secret in list(self.secrets.values()):
             for headers in ({"Authorization": f"Bearer {secret}x"}, {"Authorization": f"Basic {secret}"}):
-                answer = httpx.get(f"{self.server.url}/api/v1/whoami", headers=headers, trust_env=False)
+                answer = httpx.get(
+                    f"{self.server.url}/api/v1/whoami", headers=headers, timeout=PATIENCE_S, trust_env=False
+                )
                 self.texts[f"a bad credential {len(self.texts)}"] = answer.text
 
     def _look(self) -> None:
@@ -95,7 +98,8 @@ class Told:
         self.texts["the log"] = self.server.log
         for file in sorted(self.server.directory.rglob("*")):
             if file.is_file() and not file.is_symlink() and file.name != "cli-token":
-                self.texts[f"the file {file.name}"] = file.read_bytes().decode("latin-1")
+                with contextlib.suppress(FileNotFoundError):  # the server works on, and takes files away
+                    self.texts[f"the file {file.name}"] = file.read_bytes().decode("latin-1")
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ API = api()
 DOCUMENT: dict[str, Any] = API.openapi()
 MOST_PAGES = 20
 MARK = "xq7"
-PAYLOAD = f"<img src={MARK} onerror=alert(1)>'\"><script>alert(1)</script>{{{{7*191}}}}"
+PAYLOAD = f"<img src={MARK} onerror=alert(1)>'\"><script>alert(1)</script>{{{{7777*7777777}}}}"
 WATCH = """
 window.__violations = [];
 document.addEventListener("securitypolicyviolation", (e) =>
@@ -61,7 +61,7 @@ def poisoned(told: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
         token = server.write(ensure_local_token, None, place="test")
         headers = {"Authorization": f"Bearer {token}", "User-Agent": PAYLOAD}
         answers: dict[str, int] = {}
-        with httpx.Client(base_url=server.url, headers=headers, timeout=20, trust_env=False) as client:
+        with httpx.Client(base_url=server.url, headers=headers, timeout=60, trust_env=False) as client:
             for path, method, operation in operations(DOCUMENT):
                 name = f"{method.upper()} {path}"
                 if method in ("post", "put", "patch") and name not in NEVER_SENT and path.startswith("/api/"):
@@ -176,7 +176,7 @@ def look(page: Page, url: str) -> list[str]:
     found = [f"{url}: {each}" for each in page.evaluate("window.__violations || []")]
     if page.locator(f"img[src={MARK}]").count():
         found.append(f"{url}: an element of the payload")
-    if "1337" in page.content():
+    if "60487771729" in page.content():
         found.append(f"{url}: a template of the payload was filled in")
     return found
 
@@ -186,5 +186,7 @@ def look(page: Page, url: str) -> list[str]:
 )
 def test_no_script_runs_from_an_address(poisoned: tuple[Server, dict[str, int]], where: str) -> None:
     server, _ = poisoned
-    answer = httpx.get(server.url + where + quote(PAYLOAD), headers={"Accept": "text/html"}, trust_env=False)
+    answer = httpx.get(
+        server.url + where + quote(PAYLOAD), headers={"Accept": "text/html"}, timeout=60, trust_env=False
+    )
     assert f"<img src={MARK}" not in answer.text and "<script>alert" not in answer.text

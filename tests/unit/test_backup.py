@@ -145,11 +145,11 @@ def test_a_restore_into_a_database_that_is_not_empty_is_refused(filled: Database
 
 def test_only_the_newest_are_kept(filled: Database, tmp_path: Path) -> None:
     for second in range(5):
-        (tmp_path / f"staycalm-2026010{second}-000000.tar.gz").write_bytes(b"old")
+        (tmp_path / f"staycalm-2001010{second}-000000.tar.gz").write_bytes(b"old")
     (tmp_path / "mine.txt").write_bytes(b"not a backup")
     made = backup.write(filled, tmp_path, kept=3)
     assert sorted(p.name for p in tmp_path.glob("*.*")) == sorted(
-        ["mine.txt", "staycalm-20260103-000000.tar.gz", "staycalm-20260104-000000.tar.gz", made.file.name]
+        ["mine.txt", "staycalm-20010103-000000.tar.gz", "staycalm-20010104-000000.tar.gz", made.file.name]
         + [p.name for p in tmp_path.glob("*.db*")]
     )
 
@@ -285,7 +285,7 @@ def test_a_full_disk_leaves_no_half_backup_and_the_older_ones(filled: Database, 
     if mounted.returncode:
         pytest.skip("this machine does not let root mount")
     try:
-        older = small / "staycalm-20260101-000000.tar.gz"
+        older = small / "staycalm-20010101-000000.tar.gz"
         older.write_bytes(b"older")
         drive(filled.write(lambda tx: [paint(tx, "DOOR-1", os.urandom(500).hex()) for _ in range(200)]))
         with pytest.raises(Unavailable, match=r"No space left|full"):

@@ -177,7 +177,7 @@ class TestACursorOnPostgres:
                     at = followed[-1] if followed else 0
                     followed.extend(entry.seq for entry in await busy.read(log.after, at, limit=7))
 
-            async with asyncio.timeout(40):
+            async with asyncio.timeout(200):
                 await asyncio.gather(follow(), *(write_many(n * 100) for n in range(8)))
             busy.close()
             return followed, written
@@ -190,7 +190,7 @@ def test_a_lost_race_is_run_again_and_sees_who_won() -> None:
     """Both look, neither sees the row, both insert: the loser runs again instead of failing."""
     if databases.SERVER is None:
         pytest.skip("SC_TEST_POSTGRES names no server")
-    barrier = threading.Barrier(2, timeout=20)
+    barrier = threading.Barrier(2, timeout=60)
 
     def name_once(tx: Tx, who: str) -> str:
         found = tx.scalar(sa.select(leases_table.c.holder).where(leases_table.c.name == "x"))

@@ -43,7 +43,7 @@ def test_who_asks_during_a_look_up_is_answered_by_the_next_one() -> None:
         assert await asyncio.gather(*later) == [2, 2, 2]
         assert slow.asked == [["a", "b"], ["a", "c"]]
 
-    asyncio.run(asyncio.wait_for(story(), 10))
+    asyncio.run(asyncio.wait_for(story(), 60))
 
 
 def test_a_failed_look_up_is_told_to_those_it_was_for_and_nobody_else() -> None:
@@ -58,7 +58,7 @@ def test_a_failed_look_up_is_told_to_those_it_was_for_and_nobody_else() -> None:
         slow.may_answer.release()
         assert await together.ask("a") == 2
 
-    asyncio.run(asyncio.wait_for(story(), 10))
+    asyncio.run(asyncio.wait_for(story(), 60))
 
 
 def test_an_asker_that_goes_away_takes_nobody_along() -> None:
@@ -73,4 +73,4 @@ def test_an_asker_that_goes_away_takes_nobody_along() -> None:
         with pytest.raises(asyncio.CancelledError):
             await gone
 
-    asyncio.run(asyncio.wait_for(story(), 10))
+    asyncio.run(asyncio.wait_for(story(), 60))
