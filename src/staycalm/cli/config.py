@@ -18,7 +18,7 @@ from staycalm.client.connection import NoServer, find_connection
 DEFAULT_FILE = "staycalm.yaml"
 DEFAULT_HANDLE = "ada"
 # It only saves the stranger from declaring an account twice: no server, no wait.
-PATIENCE_S = 2.0
+PATIENCE_S = 10.0
 FILE = click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_FILE)
 SIGNS = {"add": ("+", "green"), "change": ("~", "yellow"), "remove": ("-", "red")}
 
