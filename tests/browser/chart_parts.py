@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import context, sign_in
+from tests.browser.conftest import context, sign_in, wait_until_live
 from tests.browser.server import Server, serving
 
 
@@ -24,9 +24,17 @@ class Seen:
     complaints: list[str] = field(default_factory=list)
 
     def open(self, path: str) -> Page:
+        # A pointer that an earlier test left somewhere would read the chart that comes to lie under it.
+        self.page.mouse.move(0, 0)
         answer = self.page.goto(self.server.url + path)
         assert answer is not None and answer.status == 200, path
         return self.page
+
+    def open_live(self, path: str) -> Page:
+        """The page is open, and every live part was drawn since."""
+        page = self.open(path)
+        wait_until_live(page)
+        return page
 
 
 @pytest.fixture(scope="module")

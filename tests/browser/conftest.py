@@ -1,13 +1,20 @@
-"""A browser, and a server on the told story. The story is told once per run; every test gets a copy of its own."""
+"""A browser, and a server on the told story. The story is told once per run; every test gets a copy of its own.
+
+A live page is drawn anew while a test looks at it, and may show what an action did before the browser has left
+for the page that the action leads to. So: `open_live` before anything is done with a live part, `next_page` around
+whatever leads to another page, and `expect`, which looks again, for all that comes by itself.
+"""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.server import Server, serving
 from tests.browser.story import PASSWORD, tell
@@ -18,6 +25,8 @@ ARGUMENTS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 WAIT_MS = 45_000
+# A busy machine is no reason to fail: what is expected has as long as what is done.
+expect.set_options(timeout=WAIT_MS)
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +62,28 @@ def sign_in(page: Page, url: str, onwards: str = "/") -> None:
     page.wait_for_url(f"{url}{onwards}")
 
 
-def context(browser: Browser, *, script: bool = True, width: int = 1280) -> BrowserContext:
-    opened = browser.new_context(java_script_enabled=script, viewport={"width": width, "height": 800})
+def wait_until_live(page: Page) -> None:
+    """Every live part was drawn since the page was opened."""
+    expect(page.locator("[data-live-state]")).to_have_text("live")
+
+
+def open_live(page: Page, url: str) -> None:
+    page.goto(url)
+    wait_until_live(page)
+
+
+@contextmanager
+def next_page(page: Page) -> Iterator[None]:
+    """What is done inside leads to another page, or to this one anew; afterwards it is there with its scripts."""
+    with page.expect_navigation():
+        yield
+
+
+def context(
+    browser: Browser, *, script: bool = True, width: int = 1280, height: int = 800, **more: Any
+) -> BrowserContext:
+    viewport: Any = {"width": width, "height": height}
+    opened = browser.new_context(java_script_enabled=script, viewport=viewport, **more)
     opened.set_default_timeout(WAIT_MS)
     return opened
 

@@ -32,6 +32,8 @@ RUN_AXE = """async () => {
     each.nodes.slice(0, 3).map((at) => at.html.slice(0, 120) + " " + (at.any[0]?.message ?? "")).join(" | "));
 }"""
 TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+# Whoever looks closely keeps what they look at: the page is not drawn anew in the middle of it.
+STAND_STILL = "() => document.addEventListener('calm:drawing', (event) => event.preventDefault())"
 Theme = Literal["light", "dark"]
 # Documents of their own, and the wall: neither has the frame.
 FRAMELESS = ("/?wall", "/api/")
@@ -110,6 +112,8 @@ class Walker:
                 is_loaded = True
                 if answer is None or answer.status not in statuses:
                     return [f"answers {answer and answer.status}"]
+                if self._runs_scripts:
+                    self._page.evaluate(STAND_STILL)
             found.extend(f"{form.width} {form.theme}: {problem}" for problem in self._inspect(address, form))
         return [*found, *self._complaints]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import WAIT_MS, context, sign_in
+from tests.browser.conftest import context, sign_in
 from tests.browser.server import Server, serving
 
 
@@ -34,7 +34,6 @@ def signed_in(browser: Browser, server: Server, tmp_path_factory: pytest.TempPat
 
 @pytest.fixture(params=[True], ids=["script"])
 def page(request: pytest.FixtureRequest, browser: Browser, signed_in: Path) -> Iterator[Page]:
-    opened = browser.new_context(java_script_enabled=request.param, storage_state=signed_in)
-    opened.set_default_timeout(WAIT_MS)
+    opened = context(browser, script=request.param, storage_state=signed_in)
     yield opened.new_page()
     opened.close()

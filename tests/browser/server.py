@@ -20,6 +20,8 @@ from staycalm.kit.directory import DataDirectory
 from staycalm.kit.ids import Ids
 from tests.browser.story import SETTINGS
 
+MOST_S = 120.0
+
 
 class Server:
     """Runs in a thread of its own until `stop`."""
@@ -41,7 +43,7 @@ class Server:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._thread.start()
-        self._ready.wait(20)
+        assert self._ready.wait(MOST_S), "the server does not start"
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -54,13 +56,13 @@ class Server:
     def write(self, use_case: Callable[..., Any], *args: Any, **named: Any) -> Any:
         """Return what the use case returned, run as the application would."""
         assert self._loop is not None
-        return asyncio.run_coroutine_threadsafe(self.database.write(use_case, *args, **named), self._loop).result(
-            20
-        )
+        written = asyncio.run_coroutine_threadsafe(self.database.write(use_case, *args, **named), self._loop)
+        return written.result(MOST_S)
 
     def read(self, query: Callable[..., Any], *args: Any, **named: Any) -> Any:
         assert self._loop is not None
-        return asyncio.run_coroutine_threadsafe(self.database.read(query, *args, **named), self._loop).result(20)
+        found = asyncio.run_coroutine_threadsafe(self.database.read(query, *args, **named), self._loop)
+        return found.result(MOST_S)
 
     def cut_streams(self) -> None:
         """Every open live stream ends, as when the network is lost; browsers may connect again."""
@@ -73,7 +75,7 @@ class Server:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._stopping.set)
         self._server.should_exit = True
-        self._thread.join(20)
+        self._thread.join(MOST_S)
         self.database.close()
 
 

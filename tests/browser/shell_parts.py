@@ -33,8 +33,7 @@ def signed_in(browser: Browser, shell: Server) -> StorageState:
 @pytest.fixture
 def opened(browser: Browser, signed_in: StorageState) -> Iterator[BrowserContext]:
     """A fresh context of somebody who is signed in."""
-    fresh = browser.new_context(storage_state=signed_in, viewport={"width": 1280, "height": 800})
-    fresh.set_default_timeout(15_000)
+    fresh = context(browser, storage_state=signed_in)
     yield fresh
     fresh.close()
 

@@ -10,7 +10,10 @@ from xml.etree import ElementTree
 import pytest
 from playwright.sync_api import Page, expect
 
+from staycalm.core.actor import Actor
+from staycalm.domains.deployments import service as deployments
 from tests.browser.chart_parts import Seen, plain, seen
+from tests.browser.story import SETTINGS
 
 __all__ = ["plain", "seen"]
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
@@ -67,13 +70,14 @@ def test_a_dragged_range_stands_in_the_address_and_opens_again(seen: Seen, plain
 
 
 def test_what_is_read_outlives_a_live_drawing(seen: Seen) -> None:
-    page = seen.open(RUNNING)
+    page = seen.open_live(RUNNING)
     canvas = page.locator(".panel-errors .canvas")
-    expect(page.locator("[data-live-state].on")).to_be_visible()
     page.locator(".panel-errors svg.chart").focus()
     page.keyboard.press("End")
     page.evaluate("document.querySelector('.panel-errors').dataset.old = 'yes'")
-    seen.server.application.live.touch("DEP:DEP-6")
+    bob = Actor("person", "bob", "Bob")
+    seen.server.write(deployments.pause, bob, "DEP-6", reason="Lunch", settings=SETTINGS.deployments)
+    expect(page.locator(".verdict")).to_contain_text("Paused by a person.")
     expect(page.locator(".panel-errors[data-old]")).to_have_count(0)
     expect(canvas.locator(".chart-tip")).to_contain_text("UTC")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from staycalm.domains.deployments import queries
 from staycalm.domains.deployments.model import revisions
 from staycalm.kit.database import Tx
 from tests.browser.chart_parts import Seen, plain, seen
+from tests.browser.conftest import next_page, wait_until_live
 
 __all__ = ["plain", "seen"]
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
@@ -60,18 +62,22 @@ def test_a_finished_one_does_not_ask_for_news(seen: Seen) -> None:
 
 
 def test_a_paused_one_is_resumed_and_paused_with_two_keys(seen: Seen) -> None:
-    page = seen.open("/deployments/DEP-7")
-    page.keyboard.press("u")
+    page = seen.open_live("/deployments/DEP-7")
+    with next_page(page):
+        page.keyboard.press("u")
+    wait_until_live(page)
     expect(page.locator("[data-shortcut=p]")).to_be_visible()
     page.keyboard.press("p")
+    expect(page.locator("details[open] [name=reason]")).to_be_focused()
     page.keyboard.type("Lunch")
-    page.keyboard.press("Enter")
+    with next_page(page):
+        page.keyboard.press("Enter")
     expect(page.locator(".verdict")).to_contain_text("Paused")
     assert seen.server.read(queries.get_deployment, "DEP-7").is_paused
 
 
 def test_harm_from_the_keyboard_asks_why_and_then_rolls_back(seen: Seen) -> None:
-    page = seen.open("/deployments/DEP-6")
+    page = seen.open_live("/deployments/DEP-6")
     page.keyboard.press("r")
     why = page.locator("details[open] [name=reason]")
     expect(why).to_be_focused()
@@ -79,8 +85,10 @@ def test_harm_from_the_keyboard_asks_why_and_then_rolls_back(seen: Seen) -> None
     page.keyboard.press("Escape")
     expect(why).to_be_hidden()
     page.keyboard.press("r")
+    expect(why).to_be_focused()
     page.keyboard.type("Orders fail")
-    page.keyboard.press("Enter")
+    with next_page(page):
+        page.keyboard.press("Enter")
     expect(page.locator(".verdict")).to_have_text("Going back to stable now.")
     assert state_of(seen, "DEP-6") == "rolling-back"
 
@@ -109,7 +117,7 @@ def test_a_followed_log_shows_what_is_written_and_says_when_nothing_matches(seen
     expect(lines).to_contain_text("two")
     page.locator("#log [name=q]").fill("three")
     expect(page.locator("#log")).to_contain_text("No line of the last 2 has this.")
-    assert "q=three" in page.url
+    expect(page).to_have_url(re.compile("q=three"))
 
 
 def test_nothing_was_refused_or_broke(seen: Seen) -> None:

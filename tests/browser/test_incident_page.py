@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -11,6 +13,7 @@ from staycalm.domains.incidents import queries
 from staycalm.domains.incidents import service as incidents
 from staycalm.domains.incidents.causes.service import declare
 from tests.browser import one_server
+from tests.browser.conftest import next_page, open_live, wait_until_live
 from tests.browser.server import Server
 from tests.browser.story import HOSTILE
 
@@ -30,26 +33,33 @@ def state(server: Server, id: str) -> str:
 
 def test_an_incident_is_taken_mitigated_and_resolved_with_the_keyboard_alone(page: Page, server: Server) -> None:
     id = declared(server)
-    page.goto(f"{server.url}/incidents/{id}")
-    page.keyboard.press("a")
+    open_live(page, f"{server.url}/incidents/{id}")
+    with next_page(page):
+        page.keyboard.press("a")
     expect(page.get_by_text("root has it and investigates.")).to_be_visible()
     for key, words, after in (("m", "Traffic moved", "mitigated"), ("r", "Cache is warm", "resolved")):
+        wait_until_live(page)
         page.keyboard.press(key)
+        expect(page.locator("details[open] [name=text]")).to_be_focused()
         page.keyboard.type(words)
-        page.keyboard.press("Enter")
+        with next_page(page):
+            page.keyboard.press("Enter")
         expect(page.locator("ol.timeline").get_by_text(words)).to_be_visible()
         assert state(server, id) == after
+    wait_until_live(page)
     page.keyboard.press("c")
-    page.keyboard.press("Enter")
+    expect(page.locator("details[open]").get_by_role("button", name="Close")).to_be_focused()
+    with next_page(page):
+        page.keyboard.press("Enter")
     expect(page.locator(".incident[data-state=closed]")).to_be_visible()
     assert state(server, id) == "closed"
 
 
 def test_a_note_needs_two_keys_and_the_page_stays(page: Page, server: Server) -> None:
     id = declared(server)
-    page.goto(f"{server.url}/incidents/{id}")
-    expect(page.locator("[data-live-state]")).to_have_text("live")
+    open_live(page, f"{server.url}/incidents/{id}")
     page.keyboard.press("n")
+    expect(page.get_by_placeholder("What do you see?")).to_be_focused()
     page.keyboard.type("first line")
     page.keyboard.press("Shift+Enter")
     page.keyboard.type("second line")
@@ -67,6 +77,7 @@ def test_a_note_that_cannot_be_added_is_kept(page: Page, server: Server) -> None
     page.goto(f"{server.url}/incidents/{id}")
     page.route("**/notes", lambda route: route.abort())
     page.keyboard.press("n")
+    expect(page.get_by_placeholder("What do you see?")).to_be_focused()
     page.keyboard.type("precious words")
     page.keyboard.press("Enter")
     expect(page.get_by_text("It is still here; try again.")).to_be_visible()
@@ -74,14 +85,14 @@ def test_a_note_that_cannot_be_added_is_kept(page: Page, server: Server) -> None
 
 
 def test_the_timeline_narrows_by_kind_and_the_address_tells(page: Page, server: Server) -> None:
-    page.goto(f"{server.url}/incidents/INC-1")
+    open_live(page, f"{server.url}/incidents/INC-1")
     shown = page.locator("ol.timeline li:not(.day):visible")
     everything = shown.count()
     page.locator("[data-kind=paging]").click()
     expect(page.locator("ol.timeline li.delivery").first).not_to_be_visible()
     expect(page.locator("ol.timeline li.paging").first).to_be_visible()
     assert 0 < shown.count() < everything
-    assert page.url.endswith("?show=paging")
+    expect(page).to_have_url(re.compile("[?]show=paging$"))
     page.reload()
     expect(page.locator("ol.timeline li.delivery").first).not_to_be_visible()
 
@@ -95,18 +106,22 @@ def test_everything_works_without_script(page: Page, server: Server) -> None:
     form.locator("[name=priority]").select_option("P3")
     form.get_by_role("button", name="Declare").click()
     page.wait_for_url("**/incidents/INC-*")
-    page.get_by_role("button", name="Acknowledge").click()
+    with next_page(page):
+        page.get_by_role("button", name="Acknowledge").click()
     page.get_by_placeholder("What do you see?").fill("seen without script")
-    page.get_by_role("button", name="Add the note").click()
+    with next_page(page):
+        page.get_by_role("button", name="Add the note").click()
     expect(page.locator("ol.timeline").get_by_text("seen without script")).to_be_visible()
     page.locator("#steer > summary").click()
     page.get_by_label("Incident Commander").first.select_option("carol")
-    page.locator("form.one-line").first.get_by_role("button", name="Assign").click()
+    with next_page(page):
+        page.locator("form.one-line").first.get_by_role("button", name="Assign").click()
     expect(page.locator("dl.facts dd", has_text="carol")).to_be_visible()
     page.locator("#steer > summary").click()
     page.get_by_label("Why it changes").fill("it spreads")
     page.locator("#steer [name=priority]").select_option("P2")
-    page.get_by_role("button", name="Change the priority").click()
+    with next_page(page):
+        page.get_by_role("button", name="Change the priority").click()
     expect(page.locator("ol.timeline").get_by_text("Priority changed from P3 to P2: it spreads")).to_be_visible()
     page.goto(f"{page.url.split('#')[0]}?show=note")
     expect(page.locator("ol.timeline").get_by_text("seen without script")).to_be_visible()
@@ -130,7 +145,7 @@ def beside(server: Server, service: str) -> str:
 
 def test_a_change_is_rolled_back_from_the_incident_with_two_keys(page: Page, server: Server) -> None:
     id = beside(server, "shop")
-    page.goto(f"{server.url}/incidents/{id}")
+    open_live(page, f"{server.url}/incidents/{id}")
     expect(page.locator("ol.changes li", has_text="DEP-6").get_by_text("goes back to")).to_be_hidden()
     page.keyboard.press("b")
     expect(page.locator("#roll-back-DEP-6")).to_contain_text("All traffic of shop @ production goes back to REL-3")
@@ -145,8 +160,7 @@ def test_a_change_is_rolled_back_from_the_incident_with_two_keys(page: Page, ser
 
 def test_what_is_asked_stays_asked_when_the_page_is_drawn_anew(page: Page, server: Server) -> None:
     id = beside(server, "payments")
-    page.goto(f"{server.url}/incidents/{id}")
-    expect(page.locator("[data-live-state]")).to_have_text("live")
+    open_live(page, f"{server.url}/incidents/{id}")
     page.locator("#ask-DEP-7").focus()
     page.keyboard.press("Enter")
     server.write(incidents.add_note, BOB, id, "See DEP-7, DEP-6 and INC-1")
@@ -183,8 +197,9 @@ def test_every_id_in_a_note_leads_to_what_it_names(page: Page, server: Server) -
     id = declared(server)
     server.write(incidents.add_note, BOB, id, "REL-4 came with DEP-5; SIL-1 hides it")
     for name, told in (("REL-4", "Where it was put"), ("DEP-5", "What happened"), ("SIL-1", "What it mutes now")):
-        page.goto(f"{server.url}/incidents/{id}")
-        page.locator("li.note").get_by_role("link", name=name).click()
+        open_live(page, f"{server.url}/incidents/{id}")
+        with next_page(page):
+            page.locator("li.note").get_by_role("link", name=name).click()
         expect(page.get_by_role("heading", name=name)).to_be_visible()
         expect(page.get_by_role("heading", name=told)).to_be_visible()
     expect(page.locator(".kinds")).to_contain_text("p95 of shop in staging is 2.4 s")
@@ -197,9 +212,10 @@ def test_the_list_filters_in_the_address(page: Page, server: Server) -> None:
     declared(server, "A title like no other")
     page.goto(f"{server.url}/incidents")
     page.get_by_label("In the title").fill("like NO other")
-    page.get_by_role("button", name="Filter").click()
+    with next_page(page):
+        page.get_by_role("button", name="Filter").click()
     expect(page.locator("main tbody tr")).to_have_count(1)
-    assert "q=like+NO+other" in page.url
+    expect(page).to_have_url(re.compile("q=like[+]NO[+]other"))
 
 
 def test_hostile_words_stay_words_on_every_page_of_incidents(page: Page, server: Server) -> None:

@@ -79,10 +79,9 @@ PAGES = {
 
 @pytest.mark.parametrize("news", PAGES.values(), ids=PAGES.keys())
 def test_news_arrive_and_a_cut_is_said_marked_and_healed(seen: Seen, news: News) -> None:
-    page = seen.open(news.path)
+    page = seen.open_live(news.path)
     part = page.locator(news.place)
     state, warning = page.locator("[data-live-state]"), page.locator(".stale-note")
-    expect(state).to_have_text("live")
     expect(part).not_to_contain_text(news.shown_first)
     seen.server.write(news.first)
     expect(part).to_contain_text(news.shown_first)
@@ -115,8 +114,7 @@ def test_news_arrive_and_a_cut_is_said_marked_and_healed(seen: Seen, news: News)
 )
 def test_whoever_takes_over_is_on_call_wherever_people_stand(seen: Seen, path: str, place: str) -> None:
     seen.server.write(take_over("alice", "platform"))
-    page = seen.open(path)
-    expect(page.locator("[data-live-state]")).to_have_text("live")
+    page = seen.open_live(path)
     root = page.locator(place, has_text="platform").filter(has_text="root" if path == "/teams" else "on call")
     expect(root).to_have_count(0)
     seen.server.write(take_over("root", "platform"))

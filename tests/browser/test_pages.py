@@ -15,7 +15,7 @@ from staycalm.domains.deployments import service as deployments
 from staycalm.domains.incidents import queries as incident_queries
 from staycalm.domains.incidents import service as incidents
 from staycalm.kit.database.tables import metadata
-from tests.browser.conftest import context, sign_in
+from tests.browser.conftest import context, next_page, open_live, sign_in
 from tests.browser.server import Server, serving
 from tests.browser.story import HOSTILE, PASSWORD, SETTINGS
 
@@ -68,8 +68,9 @@ def test_a_rollback_asks_once_more_and_needs_no_script(plain_page: Page, server:
     expect(form).not_to_be_visible()
     plain_page.locator("summary", has_text="Roll back").click()
     form.locator("[name=reason]").fill("Customers complain")
-    form.get_by_role("button", name="Roll back").click()
-    plain_page.wait_for_url(f"{server.url}/deployments/{SHIFTING}")
+    with next_page(plain_page):
+        form.get_by_role("button", name="Roll back").click()
+    expect(plain_page).to_have_url(f"{server.url}/deployments/{SHIFTING}")
     found = server.read(deployment_queries.get_deployment, SHIFTING)
     assert found.state == "rolling-back"
     assert (found.end_reason, str(found.end_actor)) == ("Customers complain", "root")
@@ -81,7 +82,8 @@ def test_what_cannot_be_done_any_more_is_refused_in_words(page: Page, server: Se
     page.goto(f"{server.url}/deployments/{PAUSED}")
     page.get_by_role("button", name="Resume").wait_for()
     server.write(deployments.resume, BOB, PAUSED, settings=SETTINGS.deployments)
-    page.evaluate(f"document.querySelector(\"form[action='/deployments/{PAUSED}/resume']\").submit()")
+    with next_page(page):
+        page.evaluate(f"document.querySelector(\"form[action='/deployments/{PAUSED}/resume']\").submit()")
     expect(page.get_by_role("heading", name="Conflict")).to_be_visible()
     expect(page.get_by_text("neither paused nor held")).to_be_visible()
     page.get_by_role("link", name="Back").click()
@@ -91,16 +93,16 @@ def test_what_cannot_be_done_any_more_is_refused_in_words(page: Page, server: Se
 def test_an_alert_is_acknowledged_without_script(plain_page: Page, server: Server) -> None:
     plain_page.goto(f"{server.url}/alerts")
     item = plain_page.locator("article", has_text="Disk of db-2 is 84 % full")
-    item.get_by_role("button", name="Acknowledge").click()
-    plain_page.wait_for_url(f"{server.url}/alerts")
+    with next_page(plain_page):
+        item.get_by_role("button", name="Acknowledge").click()
+    expect(plain_page).to_have_url(f"{server.url}/alerts")
     expect(item.get_by_text("root has it")).to_be_visible()
     found = server.read(alert_queries.list_alerts, limit=50, state="acknowledged").items
     assert [alert.summary for alert in found] == ["Disk of db-2 is 84 % full"]
 
 
 def test_a_note_of_somebody_else_appears_by_itself(page: Page, server: Server) -> None:
-    page.goto(f"{server.url}/incidents/INC-1")
-    expect(page.locator("[data-live-state]")).to_have_text("live")
+    open_live(page, f"{server.url}/incidents/INC-1")
     note = "It is the tax service."
     expect(page.get_by_text(note)).to_have_count(0)
     server.write(incidents.add_note, BOB, "INC-1", note)
@@ -108,8 +110,7 @@ def test_a_note_of_somebody_else_appears_by_itself(page: Page, server: Server) -
 
 
 def test_a_rollout_moves_by_itself_and_its_buttons_follow(page: Page, server: Server) -> None:
-    page.goto(f"{server.url}/deployments/{SHIFTING}")
-    expect(page.locator("[data-live-state]")).to_have_text("live")
+    open_live(page, f"{server.url}/deployments/{SHIFTING}")
     expect(page.locator("summary", has_text="Pause")).to_be_visible()
     page.get_by_text("The mathematics").click()
     server.write(deployments.pause, BOB, SHIFTING, reason="Lunch", settings=SETTINGS.deployments)
@@ -126,8 +127,9 @@ def test_the_incident_is_mitigated_and_resolved_from_its_page(plain_page: Page, 
         plain_page.locator("summary", has_text=verb).click()
         form = plain_page.locator(f"form[action='/incidents/INC-1/{verb.lower()}']")
         form.locator("[name=text]").fill(words)
-        form.get_by_role("button", name=verb).click()
-        plain_page.wait_for_url(f"{server.url}/incidents/INC-1")
+        with next_page(plain_page):
+            form.get_by_role("button", name=verb).click()
+        expect(plain_page).to_have_url(f"{server.url}/incidents/INC-1")
         expect(plain_page.locator("ol.timeline").get_by_text(words)).to_be_visible()
     assert server.read(incident_queries.get_incident, "INC-1").state == "resolved"
     expect(plain_page.locator("summary", has_text="Reopen")).to_be_visible()

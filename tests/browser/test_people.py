@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from staycalm.core.actor import SYSTEM
 from staycalm.domains.accounts import queries, service
 from staycalm.kit.database.log import after
-from tests.browser.conftest import context, sign_in
+from tests.browser.conftest import context, next_page, sign_in
 from tests.browser.reachable import Clinic, Inbox, Working, reachable
 from tests.browser.story import PASSWORD
 
@@ -119,7 +119,8 @@ def _first_run_with_the_keyboard(page: Page, office: Office) -> None:
 
     page.wait_for_url(f"{office.url}/welcome/contact")
     tab_to(page, "Send a test message")
-    keys.press("Enter")
+    with next_page(page):
+        keys.press("Enter")
     expect(page.get_by_text("took the test message")).to_be_visible()
     assert [to for to, _ in office.inbox.mails] == ["root@x.example"]
     expect(page.get_by_role("link", name="On to the first service")).to_be_visible()
@@ -154,17 +155,22 @@ def test_the_set_up_can_be_left_and_gone_on_with_without_a_script(office: Office
     page = plain
     page.goto(f"{office.url}/welcome")
     expect(page.get_by_text("clinic is well")).to_be_visible()
-    page.get_by_role("link", name="Change the service").click()
-    assert page.input_value("[name=url]") == office.clinic.url
+    with next_page(page):
+        page.get_by_role("link", name="Change the service").click()
+    expect(page.locator("[name=url]")).to_have_value(office.clinic.url)
     page.fill("[name=url]", "http://127.0.0.1:1/health")
-    page.get_by_role("button", name="Only check").click()
+    with next_page(page):
+        page.get_by_role("button", name="Only check").click()
     expect(page.get_by_text("placement clinic@production")).to_be_visible()
     page.fill("[name=service]", "other")
-    page.get_by_role("button", name="Watch it").click()
+    with next_page(page):
+        page.get_by_role("button", name="Watch it").click()
     expect(page.get_by_text("Also remove what this file does not name")).to_be_visible()
-    page.get_by_role("link", name="StayCalm starts it").click()
+    with next_page(page):
+        page.get_by_role("link", name="StayCalm starts it").click()
     page.fill("[name=text]", "services:\n  shop:\n    tier: nine\n")
-    page.get_by_role("button", name="Put it in force").click()
+    with next_page(page):
+        page.get_by_role("button", name="Put it in force").click()
     expect(page.get_by_role("alert")).to_contain_text("staycalm.yaml:3")
     page.get_by_role("link", name="Skip for now").click()
     page.wait_for_url(f"{office.url}/")
@@ -176,7 +182,8 @@ def test_an_invited_person_signs_in_gets_a_role_and_goes_again(office: Office, p
     page.fill("[name=name]", HOSTILE)
     page.fill("[name=email]", "eva@x.example")
     page.get_by_role("checkbox", name="support").check()
-    page.get_by_role("button", name="Make the account and a link").click()
+    with next_page(page):
+        page.get_by_role("button", name="Make the account and a link").click()
     link = page.get_by_label("The link for eva").input_value()
     page.goto(f"{office.url}/people/eva")
     assert page.title() != "owned"
@@ -189,11 +196,13 @@ def test_an_invited_person_signs_in_gets_a_role_and_goes_again(office: Office, p
     hers.wait_for_url(f"{office.url}/")
     page.locator("summary").get_by_text("Change roles").click()
     page.get_by_role("checkbox", name="developer").check()
-    page.locator("form").get_by_role("button", name="Change roles").click()
+    with next_page(page):
+        page.locator("form").get_by_role("button", name="Change roles").click()
     assert office.server.read(queries.get_person, "eva").standing_roles == {"support", "developer"}
     page.locator("summary").get_by_text("Deactivate").click()
     expect(page.get_by_text("is signed out everywhere")).to_be_visible()
-    page.locator("form").get_by_role("button", name="Deactivate").click()
+    with next_page(page):
+        page.locator("form").get_by_role("button", name="Deactivate").click()
     expect(page.locator("summary").get_by_text("Reactivate")).to_be_visible()
     answer = hers.goto(f"{office.url}/people")
     assert answer is not None and answer.status == 401
@@ -209,7 +218,8 @@ def test_whoever_may_not_change_people_is_shown_no_way_to(office: Office) -> Non
     page.goto(f"{office.url}/login?next=/people/root")
     page.fill("[name=handle]", "sam")
     page.fill("[name=password]", PASSWORD)
-    page.click("main button")
+    with next_page(page):
+        page.click("main button")
     expect(page.get_by_role("heading", name="On call", exact=True)).to_be_visible()
     expect(page.get_by_text("ends").first).to_be_visible()
     assert page.get_by_text("Deactivate").count() == 0
@@ -234,7 +244,8 @@ def test_a_read_only_token_made_by_keyboard_scrapes_metrics(office: Office, page
     page.goto(f"{office.url}/settings/tokens")
     tab_to(page, r"\|name$")
     page.keyboard.type("prometheus")
-    page.keyboard.press("Enter")
+    with next_page(page):
+        page.keyboard.press("Enter")
     secret = page.get_by_label("The token prometheus").input_value()
     bearer = {"Authorization": f"Bearer {secret}"}
     outside = office.browser.new_context()
@@ -244,7 +255,8 @@ def test_a_read_only_token_made_by_keyboard_scrapes_metrics(office: Office, page
     assert (refused.status, refused.json()["code"]) == (403, "read-only-token")
     outside.close()
     page.locator("summary").get_by_text("Revoke").click()
-    page.locator("form").get_by_role("button", name="Revoke").click()
+    with next_page(page):
+        page.locator("form").get_by_role("button", name="Revoke").click()
     expect(page.get_by_text("No token yet.")).to_be_visible()
 
 
@@ -252,17 +264,21 @@ def test_contact_methods_are_added_ordered_tested_and_removed(office: Office, pa
     page.goto(f"{office.url}/settings/contact")
     for address in ("first@x.example", "second@x.example"):
         page.fill("[name=address]", address)
-        page.get_by_role("button", name="Add it and send a test").click()
-        expect(page.get_by_text("took the test message")).to_be_visible()
+        with next_page(page):
+            page.get_by_role("button", name="Add it and send a test").click()
+        expect(page.get_by_text(f"took the test message for {address}")).to_be_visible()
     assert {to for to, _ in office.inbox.mails} >= {"first@x.example", "second@x.example"}
-    page.get_by_role("button", name="Move E-mail up").click()
+    with next_page(page):
+        page.get_by_role("button", name="Move E-mail up").click()
     expect(page.locator("tbody tr").first).to_contain_text("second@x.example")
     page.fill("[name=address]", "not an address")
-    page.get_by_role("button", name="Add it and send a test").click()
+    with next_page(page):
+        page.get_by_role("button", name="Add it and send a test").click()
     expect(page.get_by_role("alert")).to_contain_text("is not an e-mail address")
     for _ in range(2):
         page.locator("summary").get_by_text("Remove").first.click()
-        page.locator("details[open] form").get_by_role("button", name="Remove").click()
+        with next_page(page):
+            page.locator("details[open] form").get_by_role("button", name="Remove").click()
     expect(page.get_by_text("your account's, while you have no other")).to_be_visible()
 
 
@@ -270,7 +286,8 @@ def test_theme_and_zone_are_kept(office: Office, page: Page) -> None:
     page.goto(f"{office.url}/settings/display")
     page.get_by_role("radio", name="Dark", exact=True).check()
     page.select_option("[name=time_zone]", "Asia/Tokyo")
-    page.get_by_role("button", name="Save").click()
+    with next_page(page):
+        page.get_by_role("button", name="Save").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     assert office.server.read(queries.get_person, "root").time_zone == "Asia/Tokyo"
 

@@ -10,6 +10,7 @@ from staycalm.domains.incidents import service as incidents
 from staycalm.domains.incidents.causes.service import declare
 from staycalm.domains.incidents.postmortem import queries, service
 from tests.browser import one_server
+from tests.browser.conftest import next_page, open_live
 from tests.browser.server import Server
 from tests.browser.story import HOSTILE
 
@@ -30,25 +31,29 @@ def text_of(server: Server, id: str, section: str) -> str:
 
 def test_it_is_written_and_published_with_the_keyboard_alone(page: Page, server: Server) -> None:
     id = ended(server)
-    page.goto(f"{server.url}/incidents/{id}")
+    open_live(page, f"{server.url}/incidents/{id}")
     page.get_by_role("link", name="Write it").focus()
-    page.keyboard.press("Enter")
+    with next_page(page):
+        page.keyboard.press("Enter")
     page.get_by_label("Root cause", exact=True).focus()
     page.keyboard.type("The **retry** had no budget.")
     page.keyboard.press("Tab")
     page.keyboard.type("No test has a slow tax service.")
-    page.keyboard.press("Control+Enter")
+    with next_page(page):
+        page.keyboard.press("Control+Enter")
     expect(page.get_by_text("root, ").first).to_be_visible()
     assert text_of(server, id, "not-caught") == "No test has a slow tax service."
     page.locator("h1").click()
     page.keyboard.press("p")
     page.get_by_role("button", name="Publish it").focus()
-    page.keyboard.press("Enter")
+    with next_page(page):
+        page.keyboard.press("Enter")
     expect(page.locator(".words strong")).to_have_text("retry")
     expect(page.locator("[data-paper]")).to_have_count(0)
     page.get_by_label("Amend").fill("It happened in May, too.")
     page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
+    with next_page(page):
+        page.keyboard.press("Enter")
     expect(page.locator("#amendments")).to_contain_text("It happened in May, too.")
 
 
@@ -59,7 +64,8 @@ def test_two_who_write_the_same_section_both_see_both_texts(page: Page, server: 
     server.write(service.write, BOB, id, {"lessons": "Bob's words"}, based_on={})
     page.get_by_label("Lessons learned", exact=True).fill("My words")
     page.get_by_label("Where we got lucky", exact=True).fill("It was night")
-    page.get_by_role("button", name="Save").click()
+    with next_page(page):
+        page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert").first).to_contain_text("bob wrote Lessons learned meanwhile")
     page.get_by_role("alert").first.get_by_role("link", name="Lessons learned").click()
     expect(page.locator(":target")).to_be_in_viewport()
@@ -67,7 +73,8 @@ def test_two_who_write_the_same_section_both_see_both_texts(page: Page, server: 
     expect(page.get_by_label("Lessons learned", exact=True)).to_have_value("My words")
     assert text_of(server, id, "lessons") == "Bob's words"
     page.get_by_label("Lessons learned", exact=True).fill("Bob's words and mine")
-    page.get_by_role("button", name="Save").click()
+    with next_page(page):
+        page.get_by_role("button", name="Save").click()
     expect(page.locator(".theirs")).to_have_count(0)
     assert text_of(server, id, "lessons") == "Bob's words and mine"
     assert text_of(server, id, "lucky") == "It was night"
@@ -88,7 +95,8 @@ def test_words_survive_a_lost_connection_and_a_reload(page: Page, server: Server
     expect(page.get_by_label("Root cause", exact=True)).to_have_value("")
     page.get_by_role("button", name="Put them back").click()
     expect(page.get_by_label("Root cause", exact=True)).to_have_value("precious words")
-    page.get_by_role("button", name="Save").click()
+    with next_page(page):
+        page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("root, ").first).to_be_visible()
     expect(page.locator("[data-kept]")).to_be_hidden()
     assert text_of(server, id, "root-cause") == "precious words"
@@ -99,7 +107,8 @@ def test_preview_and_action_items_need_no_script_and_hostile_text_stays_text(pag
     id = ended(server, HOSTILE[:190])
     page.goto(f"{server.url}/incidents/{id}/post-mortem")
     page.get_by_label("Root cause", exact=True).fill(HOSTILE + "\n\n- **one**")
-    page.get_by_role("button", name="Preview").click()
+    with next_page(page):
+        page.get_by_role("button", name="Preview").click()
     expect(page.locator("#preview strong")).to_have_text("one")
     expect(page.locator("#preview")).to_contain_text("<script>")
     assert page.locator("#preview script, #preview img, .paper script").count() == 0
@@ -108,15 +117,19 @@ def test_preview_and_action_items_need_no_script_and_hostile_text_stays_text(pag
     form.get_by_label("What will be different").fill(HOSTILE[:400])
     form.get_by_label("Owner").select_option("alice")
     form.get_by_label("Due").fill("2020-01-31")
-    form.get_by_role("button", name="Add it").click()
+    with next_page(page):
+        form.get_by_role("button", name="Add it").click()
     expect(page.locator("#actions")).to_contain_text("overdue")
     (item,) = server.read(queries.actions_of, id)
     page.goto(f"{server.url}/incidents/actions?state=overdue&owner=alice&incident={id}")
     expect(page.locator("tbody tr")).to_have_count(1)
-    page.get_by_role("link", name=item.id).click()
+    with next_page(page):
+        page.get_by_role("link", name=item.id).click()
     page.get_by_label("Owner").select_option("bob")
-    page.get_by_role("button", name="Change it").click()
-    page.get_by_role("button", name="Done").click()
+    with next_page(page):
+        page.get_by_role("button", name="Change it").click()
+    with next_page(page):
+        page.get_by_role("button", name="Done").click()
     expect(page.locator("main")).to_contain_text("Reopen")
     ended_item = server.read(queries.get_action, item.id)
     assert (ended_item.state, ended_item.owner, ended_item.ended_by) == ("done", "bob", "root")

@@ -160,8 +160,7 @@ def test_nothing_was_refused_or_broke(full: Seen) -> None:
 
 
 def test_a_new_alert_is_there_without_asking(full: Seen) -> None:
-    page = full.open("/services/payments")
-    expect(page.locator("[data-live-state].on")).to_be_visible()
+    page = full.open_live("/services/payments")
     full.server.write(
         alerts.raise_alert, ALICE, dedup_key="now", summary="Card payments time out", priority="P1",
         service="payments", environment="production", settings=SETTINGS.alerts,
@@ -188,10 +187,9 @@ def _fail_every_second(tx: Tx) -> None:
 
 
 def test_signals_and_who_is_called_move_on_but_a_part_looked_at_stands_still(full: Seen) -> None:
-    page = full.open("/services/shop/production?span=24h")
+    page = full.open_live("/services/shop/production?span=24h")
     failed = page.locator(".panel-errors figcaption")
     chart = page.locator(".panel-errors svg.chart")
-    expect(page.locator("[data-live-state].on")).to_be_visible()
     expect(failed).to_contain_text("failed 1.0 %")
     chart.focus()
     chart.press("Home")
@@ -199,7 +197,7 @@ def test_signals_and_who_is_called_move_on_but_a_part_looked_at_stands_still(ful
     full.server.write(_fail_every_second)
     expect(failed).to_contain_text("failed 50.0 %")
     expect(page.locator(".chart-tip b").first).to_have_text(read_at or "")
-    assert chart.evaluate("(el) => el === document.activeElement")
+    expect(chart).to_be_focused()
 
     chart.press("+")
     part = page.locator("[data-charts][data-part]")

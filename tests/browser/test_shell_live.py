@@ -14,6 +14,7 @@ from staycalm.domains.catalog.queries import body_of
 from staycalm.domains.incidents import service as incidents
 from staycalm.domains.incidents.public import declare
 from staycalm.kit.database import Tx
+from tests.browser.conftest import next_page, open_live, wait_until_live
 from tests.browser.server import Server
 from tests.browser.shell_parts import opened, shell, signed_in, tab
 from tests.domains.deployments.world import shop_config
@@ -33,9 +34,8 @@ SECOND_LISTENER = """(text) => {
 
 
 def test_a_cut_connection_is_shown_and_heals_with_what_was_missed(tab: Page, shell: Server) -> None:
-    tab.goto(f"{shell.url}/incidents/INC-1")
+    open_live(tab, f"{shell.url}/incidents/INC-1")
     state = tab.locator("[data-live-state]")
-    expect(state).to_have_text("live")
     tab.route("**/live?*", lambda route: route.abort())
     shell.cut_streams()
     note = tab.locator(".stale-note")
@@ -50,8 +50,7 @@ def test_a_cut_connection_is_shown_and_heals_with_what_was_missed(tab: Page, she
 
 
 def test_a_form_that_is_filled_in_is_waited_for(tab: Page, shell: Server) -> None:
-    tab.goto(f"{shell.url}/incidents/INC-1")
-    expect(tab.locator("[data-live-state]")).to_have_text("live")
+    open_live(tab, f"{shell.url}/incidents/INC-1")
     # At once with the focus: a part that is drawn anew in between would take the field away.
     tab.evaluate(
         """() => {
@@ -68,12 +67,25 @@ def test_a_form_that_is_filled_in_is_waited_for(tab: Page, shell: Server) -> Non
     expect(tab.get_by_text("A note meanwhile.")).to_be_visible()
 
 
+def test_news_between_press_and_release_do_not_take_the_click_away(tab: Page, shell: Server) -> None:
+    open_live(tab, f"{shell.url}/incidents/INC-1")
+    tab.evaluate("document.querySelector('ol.timeline').dataset.old = 'yes'")
+    tab.locator("[data-kind=paging]").hover()
+    tab.mouse.down()
+    tab.evaluate(SECOND_LISTENER, "News under the finger.")
+    shell.write(incidents.add_note, BOB, "INC-1", "News under the finger.")
+    assert tab.evaluate("window.told") is True
+    expect(tab.locator("ol.timeline[data-old]")).to_have_count(1)
+    tab.mouse.up()
+    expect(tab).to_have_url(re.compile("show=paging"))
+    expect(tab.locator("ol.timeline[data-old]")).to_have_count(0)
+
+
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (2560, 1440)])
 def test_the_wall_is_read_from_four_metres(opened: BrowserContext, shell: Server, width: int, height: int) -> None:
     page = opened.new_page()
     page.set_viewport_size({"width": width, "height": height})
-    page.goto(f"{shell.url}/?wall")
-    expect(page.locator("[data-live-state]")).to_have_text("live")
+    open_live(page, f"{shell.url}/?wall")
     expect(page.get_by_role("heading", level=1)).to_contain_text("incident")
     expect(page.get_by_role("region", name="On call").get_by_text("bob", exact=True)).to_be_visible()
     small = page.evaluate(
@@ -92,8 +104,7 @@ def test_the_wall_is_read_from_four_metres(opened: BrowserContext, shell: Server
 
 
 def test_the_wall_tells_a_new_incident_by_itself(tab: Page, shell: Server) -> None:
-    tab.goto(f"{shell.url}/?wall")
-    expect(tab.locator("[data-live-state]")).to_have_text("live")
+    open_live(tab, f"{shell.url}/?wall")
     shell.write(declare, BOB, title="The tax service is away", priority="P2")
     expect(tab.get_by_text("The tax service is away")).to_be_visible()
     expect(tab.get_by_role("heading", level=1)).to_have_text(re.compile("that nobody has acknowledged"))
@@ -101,12 +112,11 @@ def test_the_wall_tells_a_new_incident_by_itself(tab: Page, shell: Server) -> No
 
 def test_the_first_page_is_small(opened: BrowserContext, shell: Server) -> None:
     page = opened.new_page()
-    wire = opened.new_cdp_session(page)
-    wire.send("Network.enable")
-    sizes: list[float] = []
-    wire.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
-    page.goto(f"{shell.url}/", wait_until="load")
-    expect(page.locator("[data-live-state]")).to_have_text("live")
+    open_live(page, f"{shell.url}/")
+    sizes = page.evaluate(
+        """() => ["navigation", "resource"].flatMap((kind) => performance.getEntriesByType(kind))
+          .filter((each) => each.responseEnd).map((each) => each.transferSize)"""
+    )
     assert len(sizes) >= 3, "the page, its sheet and its script"
     assert sum(sizes) <= MOST_BYTES
 
@@ -116,16 +126,19 @@ def test_two_hundred_services_are_filtered_and_paged_in_the_address(tab: Page, s
     tab.goto(f"{shell.url}/")
     pager = tab.get_by_role("navigation", name="Pages of services")
     expect(pager).to_contain_text(f"{MANY + 3} services")
-    pager.get_by_role("link", name="Next").click()
-    tab.wait_for_url("**page=2**")
+    with next_page(tab):
+        pager.get_by_role("link", name="Next").click()
+    expect(tab).to_have_url(re.compile("page=2"))
     expect(pager).to_contain_text("Page 2 of 9")
     tab.locator(".serving [name=q]").fill("bulk-17")
-    tab.get_by_role("button", name="Filter").click()
+    with next_page(tab):
+        tab.get_by_role("button", name="Filter").click()
     expect(tab.locator(".live-table tbody tr")).to_have_count(10)
-    assert "q=bulk-17" in tab.url
-    expect(tab.locator("[data-live-state]")).to_have_text("live")
+    expect(tab).to_have_url(re.compile("q=bulk-17"))
+    wait_until_live(tab)
     tab.locator(".serving [name=q]").fill("no such thing")
-    tab.keyboard.press("Enter")
+    with next_page(tab):
+        tab.keyboard.press("Enter")
     expect(tab.get_by_text("No service matches.")).to_be_visible()
 
 

@@ -17,6 +17,7 @@ from staycalm.web.overview import Wanted, wanted_of
 from staycalm.web.search import MOST_FOUND, find
 from tests.conftest import drive
 
+pytestmark = pytest.mark.timeout(400)
 WORDS = st.text(alphabet="abcdefgh -/", min_size=1, max_size=30)
 
 

@@ -25,11 +25,13 @@
       if (button.disabled) return;
       button.disabled = true;
       refuse("");
+      const sent = area.value;
       try {
         const body = new URLSearchParams(new FormData(form));
         const answer = await fetch(form.action, { method: "POST", body, redirect: "manual", signal: AbortSignal.timeout(15000) });
         if (answer.type === "opaqueredirect") {
-          area.value = "";
+          // What was typed meanwhile is the next note.
+          area.value = area.value.startsWith(sent) ? area.value.slice(sent.length) : area.value;
           fit();
         } else refuse("The note was not added (" + answer.status + "). It is still here.");
       } catch {

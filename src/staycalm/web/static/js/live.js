@@ -15,15 +15,42 @@
   const reachable = "a, button, summary, [tabindex]";
   const foldings = (part) => [...part.querySelectorAll("details")];
   const scrolled = (part) => [...part.querySelectorAll(".scroll")];
+  // What is drawn already is not drawn again: what the reader has marked stays marked. Relative times and the now
+  // line of the calendar move on by themselves.
+  const inert = document.implementation.createHTMLDocument("");
+  const meaning = (html) => {
+    const bare = inert.createElement("div");
+    bare.innerHTML = html;
+    for (const time of bare.querySelectorAll("time[datetime]")) {
+      time.removeAttribute("title");
+      if (!time.hasAttribute("data-clock")) time.textContent = "";
+    }
+    for (const line of bare.querySelectorAll("[data-now]")) line.replaceWith();
+    return bare.innerHTML.trim();
+  };
+  const drawn = new Map(parts.map((part) => [part, meaning(part.innerHTML)]));
+
+  // Between press and release the thing under the finger stays: a click needs both on the same one.
+  let isPressed = false;
+  const isFilledIn = (active) => {
+    if (active.matches("input, select, textarea")) return true;
+    return Boolean(active.closest("form")?.querySelector("input:not([type=hidden]), select, textarea"));
+  };
   const replace = (part, html) => {
+    const means = meaning(html);
+    if (means === drawn.get(part)) {
+      waiting.delete(part);
+      return;
+    }
     // Whoever looks closer at something, such as a part of a chart, keeps it until they are done.
     if (!part.dispatchEvent(new CustomEvent("calm:drawing", { bubbles: true, cancelable: true }))) return;
     const active = part.contains(document.activeElement) ? document.activeElement : null;
-    if (active && active.matches("input, select, textarea")) {
+    if (isPressed || (active && isFilledIn(active))) {
       waiting.set(part, html);
       return;
     }
     waiting.delete(part);
+    drawn.set(part, means);
     const place = active ? [...part.querySelectorAll(reachable)].indexOf(active) : -1;
     const id = active?.id;
     const height = active?.getBoundingClientRect().top;
@@ -39,9 +66,17 @@
     // News above it must not push what somebody is on out of their sight.
     scrollBy(0, again.getBoundingClientRect().top - height);
   };
-  document.addEventListener("focusout", () => setTimeout(() => {
-    for (const [part, html] of waiting) replace(part, html);
-  }));
+  const catchUp = () => setTimeout(() => {
+    for (const [part, html] of [...waiting]) replace(part, html);
+  });
+  const release = () => {
+    isPressed = false;
+    catchUp();
+  };
+  document.addEventListener("focusout", catchUp);
+  document.addEventListener("pointerdown", (event) => { isPressed = event.button === 0; }, { capture: true });
+  for (const end of ["pointerup", "pointercancel", "dragend"]) document.addEventListener(end, release, { capture: true });
+  addEventListener("blur", (event) => { if (event.target === window) release(); });
 
   if (!topics.length) return;
 

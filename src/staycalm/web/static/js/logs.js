@@ -29,11 +29,13 @@
     const address = card.dataset.log + "?" + new URLSearchParams({ log: card.dataset.of, q: field.value });
     try {
       const answer = await fetch(address, { signal: asked.signal, headers: tag ? { "If-None-Match": tag } : {} });
+      const html = await answer.text();
       if (answer.status === 200 && !isChosen()) {
         const wasAtEnd = isAtEnd();
         const from = pane()?.scrollTop ?? 0;
+        // Of what is shown: an answer that was given up half-way is none.
         tag = answer.headers.get("ETag") || "";
-        lines.innerHTML = await answer.text();
+        lines.innerHTML = html;
         if (wasAtEnd) toEnd(); else if (pane()) pane().scrollTop = from;
       }
       state.textContent = answer.ok || answer.status === 304 ? "" : "The log cannot be read now.";

@@ -9,10 +9,16 @@
   let options = [];
   let chosen = 0;
   let hasMoved = false;
+  let isOld = false; // what is listed answers fewer letters than were typed
+  let isMeant = false; // Enter was pressed before the answer came
   let asked = null;
   let timer = null;
   let before = null;
 
+  const age = (old) => {
+    isOld = old;
+    list.setAttribute("aria-busy", old);
+  };
   const isIn = (words, text) => {
     let at = 0;
     for (const letter of words.toLowerCase().replace(/\s/g, "")) {
@@ -70,9 +76,13 @@
       const answer = await fetch("/search.json?q=" + encodeURIComponent(words.slice(0, 100)), { signal: asked.signal });
       if (!answer.ok) throw new Error(String(answer.status));
       show([...local(words), ...(await answer.json()).results]);
+      age(false);
+      if (isMeant) run(chosen);
     } catch (error) {
       if (error.name === "AbortError") return;
       show(local(words));
+      age(false);
+      isMeant = false;
       empty.textContent = "The server does not answer: only what is on this page can be found.";
       empty.classList.remove("hidden");
     }
@@ -87,7 +97,13 @@
     list = calm.make("ul", { role: "listbox", id: "palette-list", "aria-label": "Found" });
     empty = calm.make("p", { class: "pad muted", role: "status" });
     dialog = calm.make("dialog", { class: "palette", "aria-label": "Search" }, field, list, empty);
-    field.addEventListener("input", () => { hasMoved = false; clearTimeout(timer); timer = setTimeout(ask, WAIT_MS); });
+    field.addEventListener("input", () => {
+      hasMoved = isMeant = false;
+      age(true);
+      asked?.abort();
+      clearTimeout(timer);
+      timer = setTimeout(ask, WAIT_MS);
+    });
     field.addEventListener("keydown", (event) => {
       const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 };
       if (moves[event.key]) {
@@ -96,11 +112,12 @@
         choose(chosen + moves[event.key]);
       } else if (event.key === "Enter") {
         event.preventDefault();
-        run(chosen);
+        // What was typed decides, not what an earlier letter found.
+        if (isOld && !hasMoved) isMeant = true; else run(chosen);
       } else if (event.key === "Tab") event.preventDefault();
     });
     dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
-    dialog.addEventListener("close", () => { asked?.abort(); before?.focus(); });
+    dialog.addEventListener("close", () => { clearTimeout(timer); asked?.abort(); before?.focus(); });
     document.body.append(dialog);
   };
   calm.openPalette = () => {
@@ -108,7 +125,8 @@
     if (!dialog) build();
     before = document.activeElement;
     field.value = "";
-    hasMoved = false;
+    hasMoved = isMeant = false;
+    age(false);
     show(local(""));
     dialog.showModal();
     field.focus();

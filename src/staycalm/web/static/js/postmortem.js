@@ -57,7 +57,8 @@
       const body = new URLSearchParams(new FormData(form));
       const answer = await fetch(form.action, { method: "POST", body, redirect: "manual", signal: AbortSignal.timeout(15000) });
       if (answer.type === "opaqueredirect") {
-        forget();
+        // What was typed meanwhile is offered again on the page that comes.
+        if (String(new URLSearchParams(new FormData(form))) === String(body)) forget();
         location.assign(form.action);
         return;
       }

@@ -37,8 +37,9 @@
     }
   };
   for (const part of document.querySelectorAll("[data-poll]")) {
+    const every = Number(part.dataset.every || 1000);
+    const isOver = () => part.querySelector("[data-final]") !== null;
     const look = async () => {
-      if (part.querySelector("[data-final]")) return;
       try {
         const answer = await fetch(part.dataset.poll, { headers: { Accept: "text/html" } });
         const html = answer.ok ? await answer.text() : "";
@@ -46,12 +47,15 @@
           part.dataset.seen = html;
           part.innerHTML = html;
           part.dispatchEvent(new CustomEvent("calm:drawn", { bubbles: true }));
-          if (part.querySelector("[data-final]")) await redraw();
+        }
+        if (isOver()) {
+          await redraw();
+          return;
         }
       } catch { /* the next look tells */ }
-      setTimeout(look, Number(part.dataset.every || 1000));
+      setTimeout(look, every);
     };
-    setTimeout(look, Number(part.dataset.every || 1000));
+    if (!isOver()) setTimeout(look, every);
   }
 
   // A file is checked while it is written: half a second after the last key.
