@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -202,10 +203,13 @@ class Shop:
                 "hotfix": True, "reason": "measuring"}  # fmt: skip
         return str((await self._post("/api/v1/deployments", wish))["id"])
 
-    async def wait(self, deployment: str, *, state: str = "", weight: float | None = None) -> dict[str, Any]:
-        """Return the deployment once it is in the state, or its weight is confirmed; gives up after a minute."""
+    async def wait(
+        self, deployment: str, *, state: str = "", weight: float | None = None, within_s: float = 60.0
+    ) -> dict[str, Any]:
+        """Return the deployment once it is in the state, or its weight is confirmed; gives up in time."""
         now: dict[str, Any] = {}
-        for _ in range(1200):
+        end = time.monotonic() + within_s
+        while time.monotonic() < end:
             async with self._running.http.get(f"/api/v1/deployments/{deployment}") as answer:
                 now = await answer.json()
             if now["state"] == state or (weight is not None and now["weight"] == weight):
