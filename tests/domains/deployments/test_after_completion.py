@@ -135,6 +135,20 @@ def test_the_warm_one_ends_in_time_and_its_route_before_it(world: World) -> None
     assert world.place().warm_revision is None
 
 
+def test_a_warm_one_that_waits_for_its_end_does_not_hurry_the_mending_of_what_serves(world: World) -> None:
+    two_releases(world)
+    world.target.kill("shop-production-2")
+    world.run(3600)
+    assert "shop-production-1" in world.target.running(), "it is all there is to go back to"
+    calls = len(world.target.calls)
+    world.run(600)
+    starts = world.target.calls[calls:].count(("start", "shop-production-2"))
+    assert 0 < starts <= 600 / world.settings.steady_s + 1
+    world.target.heal("shop-production-2")
+    world.run(300)
+    assert world.target.running() == {"shop-production-2"}
+
+
 def test_a_failed_candidate_is_kept_for_a_day_with_its_logs_and_figures(
     world_db: Database, clock: VirtualClock
 ) -> None:

@@ -183,9 +183,10 @@ def plan_retirement(tx: Tx, name: str, settings: DeploymentsSettings) -> Effect 
     place = find_place(tx, d.placement)
     assert place is not None
     if _is_in_use(tx, place, revision):
-        later = tx.now + timedelta(seconds=WAIT_FOR_ROUTES_S)
-        change_revision(tx, revision, due_at=later)
-        if place.running is None:
+        # A placement that is being mended is not hurried: its own pauses keep a crash loop from being fed.
+        pause_s = retry_after_s(place.attempts + 1, first_s=WAIT_FOR_ROUTES_S, most_s=settings.steady_s)
+        change_revision(tx, revision, due_at=tx.now + timedelta(seconds=pause_s))
+        if place.running is None and not place.attempts:
             change_place(tx, place, due_at=tx.now)
         return None
     if place.warm_revision == name:
