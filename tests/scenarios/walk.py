@@ -15,11 +15,14 @@ from staycalm.domains.deployments.settings import DeploymentsSettings
 from staycalm.domains.oncall.schedules.service import add_override
 from staycalm.ports.errors import OutsideUnavailable, Rejected
 from tests.scenarios.organisation import RARELY_WATCHED
+from tests.scenarios.quiet import pass_until
 from tests.scenarios.world import SHOP, SLOW, World
 
+BOUTS_A_DAY = 0.6
+MEAN_BOUT_S = 2400.0
 PEOPLE = ("alice", "bob", "carol")
 UNHURRIED = DeploymentsSettings(
-    poll_fast_s=5.0, poll_s=15.0, save_every_s=60.0, health_poll_s=15.0, steady_s=900.0, latency_grace_s=30.0
+    poll_fast_s=10.0, poll_s=30.0, save_every_s=120.0, health_poll_s=30.0, steady_s=7200.0, latency_grace_s=30.0
 )
 
 
@@ -36,13 +39,18 @@ class Happening:
 
 
 def plan(seed: int, *, days: float, many: int) -> list[Happening]:
-    """Return what will happen in the seed's week."""
+    """Return what will happen in the seed's week: trouble comes in bouts, and somebody ends each of them."""
     dice = random.Random(seed)
     whats, weights = zip(*((name, weight) for name, (weight, _) in HAPPENINGS.items()), strict=True)
-    found = [
-        Happening(dice.random() * days * 86400.0, dice.choices(whats, weights)[0], dice.random())
-        for _ in range(many)
-    ]
+    end = days * 86400.0
+    bouts: dict[float, float] = {dice.random() * end: 0.0 for _ in range(max(1, round(days * BOUTS_A_DAY)))}
+    found = []
+    for _ in range(many):
+        begin = dice.choice(list(bouts))
+        at = begin + dice.expovariate(1.0 / MEAN_BOUT_S)
+        bouts[begin] = max(bouts[begin], at)
+        found.append(Happening(min(at, end), dice.choices(whats, weights)[0], dice.random()))
+    found += [Happening(min(at + 600.0, end), END_OF_BOUT, dice.random()) for at in bouts.values() if at]
     return sorted(found, key=lambda each: each.at)
 
 
@@ -63,14 +71,11 @@ def live_through(seed: int, happenings: Sequence[Happening], *, days: float) -> 
         world.visitors(dice.choice((0.0, 2.0, 20.0)))
         start = world.clock.now()
         for each in happenings:
-            at = start + timedelta(seconds=each.at + world.clock.stepped_s)
-            if at > world.clock.now():
-                world.fast_forward(seconds=(at - world.clock.now()).total_seconds())
+            pass_until(world, start + timedelta(seconds=each.at + world.clock.stepped_s))
             with suppress(StayCalmError):
                 HAPPENINGS[each.what][1](world, each.luck)
             world.settle()
-        rest = start + timedelta(days=days, seconds=world.clock.stepped_s) - world.clock.now()
-        world.fast_forward(seconds=max(0.0, rest.total_seconds()))
+        pass_until(world, start + timedelta(days=days, seconds=world.clock.stepped_s))
         _calm_down(world)
         world.close()
     except BaseException:
@@ -85,7 +90,7 @@ def _calm_down(world: World) -> None:
     for process in world.processes:
         process.effects_s.clear()
     _revive(world, 0.0)
-    world.fast_forward(hours=3)
+    pass_until(world, world.clock.now() + timedelta(hours=3))
     # A late sign may have paged again just before the end.
     for _ in range(3):
         if any(e.state == "escalating" for e in world.open_escalations()):
@@ -237,6 +242,16 @@ def _pick(choices: Sequence[Any], luck: float) -> Any:
     return choices[int(luck * 997) % len(choices)]
 
 
+def _end_bout(world: World, luck: float) -> None:
+    _revive(world, luck)
+    verbs = ("roll_back", "promote", "abort")
+    for n in range(len(verbs)):
+        if world.newest().finished_at is None:
+            with suppress(StayCalmError):
+                world.ask(_pick(verbs, luck + n / 997), reason="it is late")
+
+
+END_OF_BOUT = "somebody puts things right"
 HAPPENINGS: dict[str, tuple[float, Callable[[World, float], None]]] = {
     "somebody deploys": (6, _deploy),
     "somebody decides about the rollout": (4, _decide),
@@ -253,4 +268,5 @@ HAPPENINGS: dict[str, tuple[float, Callable[[World, float], None]]] = {
     "somebody responds": (6, _respond),
     "somebody mutes the shop": (1, _mute),
     "somebody stands in": (2, _stand_in),
+    END_OF_BOUT: (0, _end_bout),
 }

@@ -61,7 +61,11 @@ QUICK = DeploymentsSettings(poll_fast_s=1.0, poll_s=5.0, save_every_s=10.0)
 ROOT = Path(staycalm.__file__).parent
 SLOW = Settings(
     monitoring=MonitoringSettings(
-        traffic_interval_s=300.0, instances_interval_s=300.0, query_interval_s=600.0, report_interval_s=21600.0
+        traffic_interval_s=300.0,
+        instances_interval_s=300.0,
+        query_interval_s=600.0,
+        report_interval_s=21600.0,
+        keep_samples_s=3600.0,
     )
 )
 BRISK = (Step(10.0, 60.0), Step(50.0, 60.0), Step(90.0, 60.0))
