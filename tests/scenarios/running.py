@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from staycalm.app import wiring
 from staycalm.app.settings import Settings
 from staycalm.domains.oncall import public as oncall
-from staycalm.engine.loop import SHORTEST_SLEEP_S, Engine
+from staycalm.engine.loop import Engine
+from staycalm.engine.runner import TAKEN_PAUSE_S
 from staycalm.kit.database import Database
 from staycalm.kit.reconcile import AnyReconciler, Effect
 from staycalm.kit.subscriptions import Subscriptions
@@ -25,8 +26,8 @@ from tests.scenarios.outside import Fakes
 
 PUBLIC_URL = "https://calm.example"
 LONGEST_SLEEP_S = 86400.0
-IN_OTHER_HANDS_S = 1.0
-"""How long a process leaves alone what another one has; the product asks again after 5 ms."""
+IN_OTHER_HANDS_S = 2.0
+"""How long a process leaves alone what another one has, shorter than a lease; the product looks after 100 ms."""
 KEEP_EVERY = timedelta(seconds=1)
 Moment = Literal["before", "after"]
 
@@ -133,11 +134,11 @@ class Process:
             self._go_on(each.coroutine)
             self.took_part += 1
         delay_s = drive(self.engine.turn())
-        wait_s = IN_OTHER_HANDS_S if 0.0 < delay_s <= SHORTEST_SLEEP_S else delay_s
-        self._upcoming = self._database.clock.now() + timedelta(seconds=wait_s)
-        if not self._is_slow:
-            return delay_s == 0.0 or before != self.took_part
-        return before != self.took_part
+        did = before != self.took_part or (delay_s == 0.0 and not self._is_slow)
+        if not did and delay_s <= TAKEN_PAUSE_S:
+            delay_s = IN_OTHER_HANDS_S
+        self._upcoming = self._database.clock.now() + timedelta(seconds=delay_s)
+        return did
 
     def keep_leases(self) -> None:
         """What the keeper task does once a second."""

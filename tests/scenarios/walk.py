@@ -244,6 +244,8 @@ def _pick(choices: Sequence[Any], luck: float) -> Any:
 
 def _end_bout(world: World, luck: float) -> None:
     _revive(world, luck)
+    for process in world.processes:
+        process.effects_s = {}
     verbs = ("roll_back", "promote", "abort")
     for n in range(len(verbs)):
         if world.newest().finished_at is None:
