@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -93,7 +94,8 @@ class Fuzzer:
             self.problems.append(f"{str(wrong)[:300]} <- {told}")
 
     def _remember(self, method: str, answer: httpx.Response) -> None:
-        if "json" not in answer.headers.get("content-type", "") or not isinstance(body := answer.json(), dict):
+        has_body = answer.status_code != HTTPStatus.NO_CONTENT and "json" in answer.headers.get("content-type", "")
+        if not has_body or not isinstance(body := answer.json(), dict):
             return
         rows = [body, *(each for each in body.get("items", ()) if isinstance(each, dict))]
         for row in rows[:5]:
