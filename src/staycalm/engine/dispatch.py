@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +20,39 @@ logger = logging.getLogger("staycalm.engine.dispatch")
 BATCH = 100
 MAX_ATTEMPTS = 8
 RETRY_CAP_S = 60.0
+# Asked with every commit that tells something: building a statement costs more than running it.
+_ELDER = deliveries.alias("elder")
+_WAITS_BEFORE = (
+    _ELDER.c.subscriber == deliveries.c.subscriber,
+    _ELDER.c.subject == deliveries.c.subject,
+    _ELDER.c.state == "pending",
+    _ELDER.c.event_seq < deliveries.c.event_seq,
+)
+_DUE = (
+    sa.select(
+        deliveries.c.id,
+        deliveries.c.subscriber,
+        deliveries.c.attempts,
+        *(events.c[name] for name in log.COLUMNS),
+    )
+    .join(events, events.c.seq == deliveries.c.event_seq)
+    .where(
+        deliveries.c.state == "pending",
+        deliveries.c.due_at <= sa.bindparam("now"),
+        deliveries.c.subscriber.in_(sa.bindparam("known", expanding=True)),
+    )
+    .order_by(deliveries.c.urgency, deliveries.c.event_seq)
+    .limit(sa.bindparam("many"))
+)
+_HEADS = _DUE.where(~sa.exists().where(*_WAITS_BEFORE))
+_LOCKED_HEADS = _HEADS.with_for_update(of=deliveries, skip_locked=True)
+# Clocks of several servers differ: what is not due yet for this one is not overtaken either.
+_FOLLOWERS = _DUE.where(
+    sa.tuple_(deliveries.c.subscriber, deliveries.c.subject).in_(sa.bindparam("queues", expanding=True)),
+    deliveries.c.id.not_in(sa.bindparam("taken", expanding=True)),
+    ~sa.exists().where(*_WAITS_BEFORE, _ELDER.c.due_at > sa.bindparam("now")),
+)
+_DELIVERY = deliveries.update().where(deliveries.c.id == sa.bindparam("which"))
 
 
 def retry_delay_s(attempts: int) -> float:
@@ -27,37 +60,13 @@ def retry_delay_s(attempts: int) -> float:
     return min(RETRY_CAP_S, 2.0 ** (attempts - 1))
 
 
-def _due(known: Sequence[str], now: datetime) -> sa.Select[Any]:
-    """Select due deliveries with their events, the most urgent first."""
-    return (
-        sa.select(
-            deliveries.c.id,
-            deliveries.c.subscriber,
-            deliveries.c.attempts,
-            *(events.c[name] for name in log.COLUMNS),
-        )
-        .join(events, events.c.seq == deliveries.c.event_seq)
-        .where(deliveries.c.state == "pending", deliveries.c.due_at <= now, deliveries.c.subscriber.in_(known))
-        .order_by(deliveries.c.urgency, deliveries.c.event_seq)
-    )
-
-
 def _heads(tx: Tx, known: Sequence[str]) -> Sequence[sa.Row[Any]]:
     """Return due deliveries that have no pending elder of the same subscriber and subject.
 
     On PostgreSQL they are locked: who has the head of a queue has the queue.
     """
-    elder = deliveries.alias("elder")
-    has_elder = sa.exists().where(
-        elder.c.subscriber == deliveries.c.subscriber,
-        elder.c.subject == deliveries.c.subject,
-        elder.c.state == "pending",
-        elder.c.event_seq < deliveries.c.event_seq,
-    )
-    statement = _due(known, tx.now).where(~has_elder).limit(BATCH)
-    if tx.dialect == "postgresql":
-        statement = statement.with_for_update(of=deliveries, skip_locked=True)
-    return tx.rows(statement)
+    statement = _LOCKED_HEADS if tx.dialect == "postgresql" else _HEADS
+    return tx.execute(statement, {"known": known, "now": tx.now, "many": BATCH}).all()
 
 
 def _followers(tx: Tx, known: Sequence[str], heads: Sequence[sa.Row[Any]]) -> Sequence[sa.Row[Any]]:
@@ -65,19 +74,14 @@ def _followers(tx: Tx, known: Sequence[str], heads: Sequence[sa.Row[Any]]) -> Se
     room = BATCH - len(heads)
     if not heads or room == 0:
         return ()
-    queues = sa.tuple_(deliveries.c.subscriber, deliveries.c.subject)
-    taken = deliveries.c.id.not_in([row.id for row in heads])
-    behind = queues.in_([(row.subscriber, row.subject) for row in heads])
-    # Clocks of several servers differ: what is not due yet for this one is not overtaken either.
-    elder = deliveries.alias("elder")
-    waits = sa.exists().where(
-        elder.c.subscriber == deliveries.c.subscriber,
-        elder.c.subject == deliveries.c.subject,
-        elder.c.state == "pending",
-        elder.c.event_seq < deliveries.c.event_seq,
-        elder.c.due_at > tx.now,
-    )
-    return tx.rows(_due(known, tx.now).where(behind, taken, ~waits).limit(room))
+    sought = {
+        "known": known,
+        "now": tx.now,
+        "many": room,
+        "queues": [(row.subscriber, row.subject) for row in heads],
+        "taken": [row.id for row in heads],
+    }
+    return tx.execute(_FOLLOWERS, sought).all()
 
 
 def deliver_batch(tx: Tx, subscriptions: Subscriptions) -> int:
@@ -104,17 +108,8 @@ def _urgency(subscriptions: Subscriptions) -> Callable[[sa.Row[Any]], tuple[int,
 
 def _postpone_blocked(tx: Tx) -> None:
     """What waits behind a failing elder is due when the elder is: nobody asks for it in vain until then."""
-    elder = deliveries.alias("elder")
-    elders_due = (
-        sa.select(sa.func.max(elder.c.due_at, type_=elder.c.due_at.type))
-        .where(
-            elder.c.subscriber == deliveries.c.subscriber,
-            elder.c.subject == deliveries.c.subject,
-            elder.c.state == "pending",
-            elder.c.event_seq < deliveries.c.event_seq,
-        )
-        .scalar_subquery()
-    )
+    due_at = _ELDER.c.due_at
+    elders_due = sa.select(sa.func.max(due_at, type_=due_at.type)).where(*_WAITS_BEFORE).scalar_subquery()
     tx.execute(
         deliveries.update()
         .where(deliveries.c.state == "pending", deliveries.c.due_at <= tx.now, elders_due > tx.now)
@@ -132,11 +127,8 @@ def _deliver_one(tx: Tx, subscription: Subscription, row: Any) -> bool:
     except Exception as error:  # the row boundary: one poison row must not stop the others
         logger.exception("a subscriber failed", extra={"subscriber": subscription.name, "event_seq": row.seq})
         return _record_failure(tx, row, f"{type(error).__name__}: {error}")
-    tx.execute(
-        deliveries.update()
-        .where(deliveries.c.id == row.id)
-        .values(state="done", due_at=None, attempts=row.attempts + 1, last_error=None)
-    )
+    done = {"state": "done", "due_at": None, "attempts": row.attempts + 1, "last_error": None}
+    tx.execute(_DELIVERY, {"which": row.id, **done})
     return True
 
 

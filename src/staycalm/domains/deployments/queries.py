@@ -32,6 +32,27 @@ from staycalm.kit.database import ReadTx
 MAX_HISTORY = 7200
 _D_COLUMNS = [column for column in deployments.c if column.name != "number"]
 _R_COLUMNS = [column for column in revisions.c if column.name not in ("number", "log_tail")]
+# Asked with every look at a rollout or at what serves: building a statement costs more than running it.
+_DEPLOYMENT = sa.select(*_D_COLUMNS).where(deployments.c.id == sa.bindparam("which"))
+_PLACE = sa.select(placements).where(placements.c.placement == sa.bindparam("which"))
+_REVISIONS = (
+    sa.select(*_R_COLUMNS)
+    .where(revisions.c.name.in_(sa.bindparam("names", expanding=True)))
+    .limit(sa.bindparam("many"))
+)
+_REVISIONS_OF = (
+    sa.select(*_R_COLUMNS)
+    .where(revisions.c.placement == sa.bindparam("which"))
+    .order_by(revisions.c.number.desc())
+    .limit(sa.bindparam("many"))
+)
+_MEANT_TO_RUN = (
+    sa.select(*_R_COLUMNS, placements.c.stable_revision.label("stable"))
+    .join(placements, placements.c.placement == revisions.c.placement)
+    .where(revisions.c.placement == sa.bindparam("which"), revisions.c.state.in_(("ready", "serving")))
+    .order_by(revisions.c.number.desc())
+    .limit(10)
+)
 
 
 def _deployment(row: sa.Row[Any]) -> Deployment:
@@ -63,7 +84,7 @@ def _revision_of(values: dict[str, Any]) -> Revision:
 
 def find_deployment(tx: ReadTx, deployment_id: str) -> Deployment | None:
     """Return the deployment with exactly this id, or None."""
-    row = tx.one_or_none(sa.select(*_D_COLUMNS).where(deployments.c.id == deployment_id))
+    row = tx.execute(_DEPLOYMENT, {"which": deployment_id}).first()
     return _deployment(row) if row else None
 
 
@@ -126,7 +147,7 @@ def list_deployments(
 
 def find_place(tx: ReadTx, placement: Placement) -> PlacementState | None:
     """Return who serves in the placement; None before its first deployment was asked for."""
-    row = tx.one_or_none(sa.select(placements).where(placements.c.placement == str(placement)))
+    row = tx.execute(_PLACE, {"which": str(placement)}).first()
     return _place(row) if row else None
 
 
@@ -135,7 +156,7 @@ def find_revisions(tx: ReadTx, names: Sequence[str | None]) -> dict[str, Revisio
     wanted = [name for name in names if name is not None]
     if not wanted:
         return {}
-    rows = tx.rows(sa.select(*_R_COLUMNS).where(revisions.c.name.in_(wanted)).limit(len(wanted)))
+    rows = tx.execute(_REVISIONS, {"names": wanted, "many": len(wanted)})
     return {row.name: _revision(row) for row in rows}
 
 
@@ -149,23 +170,8 @@ def get_revision(tx: ReadTx, name: str) -> Revision:
 
 def list_revisions(tx: ReadTx, placement: Placement, *, limit: int = 50) -> tuple[Revision, ...]:
     """Return the placement's revisions, the newest first."""
-    query = (
-        sa.select(*_R_COLUMNS)
-        .where(revisions.c.placement == str(placement))
-        .order_by(revisions.c.number.desc())
-        .limit(check_limit(limit))
-    )
-    return tuple(_revision(row) for row in tx.rows(query))
-
-
-# Asked with every look of monitoring, so it is built once.
-_MEANT_TO_RUN = (
-    sa.select(*_R_COLUMNS, placements.c.stable_revision.label("stable"))
-    .join(placements, placements.c.placement == revisions.c.placement)
-    .where(revisions.c.placement == sa.bindparam("which"), revisions.c.state.in_(("ready", "serving")))
-    .order_by(revisions.c.number.desc())
-    .limit(10)
-)
+    rows = tx.execute(_REVISIONS_OF, {"which": str(placement), "many": check_limit(limit)})
+    return tuple(_revision(row) for row in rows)
 
 
 def list_meant_to_run(tx: ReadTx, placement: Placement) -> tuple[tuple[Revision, bool], ...]:

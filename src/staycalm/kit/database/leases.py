@@ -10,6 +10,26 @@ from staycalm.kit.database.tables import leases
 from staycalm.kit.database.transaction import ReadTx, Tx
 
 MOST_HELD = 5000
+# Several are asked with every step of every reconciler: building a statement costs more than running it.
+_HAS_IT = (leases.c.name == sa.bindparam("which")) & (leases.c.holder == sa.bindparam("whose"))
+_KEPT = leases.update().where(_HAS_IT)
+_GIVEN_BACK = leases.delete().where(_HAS_IT)
+_IS_MINE = leases.c.holder == sa.bindparam("whose")
+_TAKEN = (
+    leases.update()
+    .where(leases.c.name == sa.bindparam("which"), sa.or_(_IS_MINE, leases.c.until <= sa.bindparam("now")))
+    .values(
+        until=sa.bindparam("until_then", type_=leases.c.until.type),
+        holder=sa.bindparam("whose"),
+        fence=sa.case((_IS_MINE, leases.c.fence), else_=leases.c.fence + 1),
+    )
+    .returning(leases.c.fence)
+)
+_ELSEWHERE = (
+    sa.select(leases.c.name)
+    .where(leases.c.holder != sa.bindparam("whose"), leases.c.until > sa.bindparam("now"))
+    .limit(MOST_HELD)
+)
 
 
 def acquire(tx: Tx, name: str, holder: str, *, ttl_s: float) -> int | None:
@@ -20,27 +40,20 @@ def acquire(tx: Tx, name: str, holder: str, *, ttl_s: float) -> int | None:
     until = tx.now + timedelta(seconds=ttl_s)
     if tx.insert_or_ignore(leases, {"name": name, "holder": holder, "until": until, "fence": 1}, on=["name"]):
         return 1
-    is_mine = leases.c.holder == holder
-    fence: int | None = tx.scalar(
-        leases.update()
-        .where(leases.c.name == name, sa.or_(is_mine, leases.c.until <= tx.now))
-        .values(until=until, holder=holder, fence=sa.case((is_mine, leases.c.fence), else_=leases.c.fence + 1))
-        .returning(leases.c.fence)
-    )
+    taken = {"which": name, "whose": holder, "now": tx.now, "until_then": until}
+    fence: int | None = tx.execute(_TAKEN, taken).scalar()
     return fence
 
 
 def renew(tx: Tx, name: str, holder: str, *, ttl_s: float) -> bool:
     """Return whether `holder` still had the lease, which now lasts `ttl_s` seconds from now."""
-    statement = leases.update().where(leases.c.name == name, leases.c.holder == holder)
-    return tx.guarded_update(statement.values(until=tx.now + timedelta(seconds=ttl_s))) > 0
+    until = tx.now + timedelta(seconds=ttl_s)
+    return tx.guarded_update(_KEPT, {"which": name, "whose": holder, "until": until}) > 0
 
 
 def release(tx: Tx, name: str, holder: str) -> None:
     """The lease is free, if `holder` had it; its fence is remembered."""
-    tx.execute(
-        leases.update().where(leases.c.name == name, leases.c.holder == holder).values(until=tx.now, holder="")
-    )
+    tx.execute(_KEPT, {"which": name, "whose": holder, "until": tx.now, "holder": ""})
 
 
 def forget(tx: Tx, name: str) -> None:
@@ -50,11 +63,9 @@ def forget(tx: Tx, name: str) -> None:
 
 def give_back(tx: Tx, name: str, holder: str) -> bool:
     """Return whether `holder` still had the lease; its row is gone then. Another's lease is not touched."""
-    statement = leases.delete().where(leases.c.name == name, leases.c.holder == holder)
-    return tx.execute(statement).rowcount > 0
+    return tx.execute(_GIVEN_BACK, {"which": name, "whose": holder}).rowcount > 0
 
 
 def held_by_others(tx: ReadTx, holder: str) -> frozenset[str]:
     """Return the names of all leases that someone else has now."""
-    statement = sa.select(leases.c.name).where(leases.c.holder != holder, leases.c.until > tx.now).limit(MOST_HELD)
-    return frozenset(row.name for row in tx.rows(statement))
+    return frozenset(row.name for row in tx.execute(_ELSEWHERE, {"whose": holder, "now": tx.now}))

@@ -102,9 +102,9 @@ class Tx(ReadTx):
         ).returning(counters.c.value)
         return int(self.scalar(statement))
 
-    def guarded_update(self, statement: sa.Update) -> int:
+    def guarded_update(self, statement: sa.Update, parameters: Mapping[str, Any] | None = None) -> int:
         """Return how many rows the update hit: 0 means that somebody else was first."""
-        return self.execute(statement).rowcount
+        return self.execute(statement, parameters).rowcount
 
     def insert_or_ignore(self, table: sa.Table, values: Mapping[str, Any], *, on: Sequence[str]) -> bool:
         """Return True when the row was inserted, False when one with the same `on` columns was there."""

@@ -24,6 +24,8 @@ from staycalm.domains.monitoring.watching.decisions import roll_up_of
 from staycalm.domains.monitoring.watching.model import watches
 from staycalm.kit.database import Tx
 
+_TURN = sa.select(watches.c.key).where(watches.c.key == sa.bindparam("which")).with_for_update()
+
 
 def subject_of(rule: str, placement: Placement) -> str:
     """Return the subject of a condition's events."""
@@ -86,8 +88,7 @@ def evaluate(
 
 def _take_turn(tx: Tx, placement: Placement) -> None:
     """Looks at one placement that end together are evaluated one after the other; each sees the last."""
-    key = roll_up_of(placement).key
-    tx.execute(sa.select(watches.c.key).where(watches.c.key == key).with_for_update())
+    tx.execute(_TURN, {"which": roll_up_of(placement).key})
 
 
 def _is_worth_writing(before: Condition, after: Condition, *, is_new: bool) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import sqlalchemy as sa
+
 from staycalm.core.placement import Placement
 from staycalm.domains.monitoring.uptime.decisions import newly_down_s, watched_between_s
 from staycalm.domains.monitoring.uptime.model import days
@@ -11,6 +13,14 @@ from staycalm.domains.monitoring.watching.queries import Watch, watches_of
 from staycalm.kit.database import Tx
 
 _KEY = ["service", "environment", "probe", "at"]
+_MORE = (
+    days.update()
+    .where(*(days.c[name] == sa.bindparam(f"its_{name}", type_=days.c[name].type) for name in _KEY))
+    .values(
+        watched_s=days.c.watched_s + sa.bindparam("more_watched_s"),
+        down_s=days.c.down_s + sa.bindparam("more_down_s"),
+    )
+)
 
 
 def count_failure(tx: Tx, watch: Watch) -> None:
@@ -32,9 +42,5 @@ def _add(tx: Tx, placement: Placement, probe: str, *, watched_s: float = 0.0, do
     at = (tx.now - timedelta(microseconds=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     key = {"service": placement.service, "environment": placement.environment, "probe": probe, "at": at}
     tx.insert_or_ignore(days, {**key, "watched_s": 0.0, "down_s": 0.0}, on=_KEY)
-    d = days.c
-    tx.execute(
-        days.update()
-        .where(*(d[name] == value for name, value in key.items()))
-        .values(watched_s=d.watched_s + watched_s, down_s=d.down_s + down_s)
-    )
+    more = {f"its_{name}": value for name, value in key.items()}
+    tx.execute(_MORE, {**more, "more_watched_s": watched_s, "more_down_s": down_s})

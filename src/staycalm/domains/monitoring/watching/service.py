@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
+import sqlalchemy as sa
+
 from staycalm.core.placement import Placement
 from staycalm.domains.catalog import public as catalog
 from staycalm.domains.monitoring.machine import OutcomeKind
@@ -23,6 +25,14 @@ from staycalm.domains.monitoring.watching.decisions import (
 from staycalm.domains.monitoring.watching.model import watches
 from staycalm.domains.monitoring.watching.queries import CALM, CANNOT_TELL, Watch, list_watches
 from staycalm.kit.database import Tx
+
+# The parameters say which columns change; built once, because building one costs more than running it.
+_BY_KEY = watches.update().where(watches.c.key == sa.bindparam("which"))
+_OF_PLACEMENT = watches.update().where(
+    watches.c.kind.in_(CALMED),
+    watches.c.service == sa.bindparam("of_service"),
+    watches.c.environment == sa.bindparam("of_environment"),
+)
 
 
 def sync(tx: Tx, rules: tuple[Rule, ...], *, settings: MonitoringSettings) -> tuple[Placement, ...]:
@@ -91,7 +101,7 @@ def moved_on(tx: Tx, watch: Watch, **values: Any) -> bool:
     """The watch holds `values` and is due at its next beat; returns False when it is not watched any more."""
     late_s = (tx.now - watch.due_at).total_seconds()
     values["due_at"] = tx.now + timedelta(seconds=next_due_after_s(watch.interval_s, late_s))
-    return tx.guarded_update(watches.update().where(watches.c.key == watch.key).values(values)) > 0
+    return tx.guarded_update(_BY_KEY, {"which": watch.key, **values}) > 0
 
 
 def put_off(tx: Tx, watch: Watch, delay_s: float, **values: Any) -> None:
@@ -102,7 +112,7 @@ def put_off(tx: Tx, watch: Watch, delay_s: float, **values: Any) -> None:
 def put_off_key(tx: Tx, key: str, delay_s: float, **values: Any) -> None:
     """What is watched under this key is due after `delay_s` seconds."""
     values["due_at"] = tx.now + timedelta(seconds=delay_s)
-    tx.execute(watches.update().where(watches.c.key == key).values(values))
+    tx.execute(_BY_KEY, {"which": key, **values})
 
 
 def seen(tx: Tx, watch: Watch, *, ok: bool, detail: str, took_s: float | None) -> bool:
@@ -118,17 +128,16 @@ def set_calm(tx: Tx, watch: Watch, kind: OutcomeKind | None) -> None:
     """The watch remembers with which outcomes nothing has to be evaluated."""
     if kind != watch.calm:
         body = None if kind is None else {CALM: kind}
-        tx.execute(watches.update().where(watches.c.key == watch.key).values(body=body))
+        tx.execute(_BY_KEY, {"which": watch.key, "body": body})
 
 
 def unsettle(tx: Tx, placement: Placement | None = None) -> None:
     """Everything (of the placement) is evaluated with its next look, because rules or conditions have changed."""
-    statement = watches.update().where(watches.c.kind.in_(CALMED))
-    if placement is not None:
-        statement = statement.where(
-            watches.c.service == placement.service, watches.c.environment == placement.environment
-        )
-    tx.execute(statement.values(body=None))
+    if placement is None:
+        tx.execute(watches.update().where(watches.c.kind.in_(CALMED)).values(body=None))
+    else:
+        sought = {"of_service": placement.service, "of_environment": placement.environment}
+        tx.execute(_OF_PLACEMENT, {**sought, "body": None})
 
 
 def wake(tx: Tx, placement: Placement) -> None:
