@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 
+from staycalm.domains.deployments.model import placements
 from staycalm.domains.monitoring.conditions.model import conditions
 from staycalm.domains.monitoring.watching.model import watches
 from staycalm.kit.database import Tx
 from tests.scenarios.world import World
 
-LOOK_UP_S = 900.0
+LOOK_UP_S = 300.0
 
 
 def pass_until(world: World, end: datetime) -> None:
@@ -38,11 +39,13 @@ def is_well(world: World) -> bool:
 
 def doze(world: World, until: datetime) -> None:
     """Nobody looks at the services before then; the rules are judged once they have been looked at again."""
+    is_at_rest = placements.c.running.is_(None), placements.c.due_at < until
     is_early = watches.c.due_at < until
     is_look = watches.c.kind.not_in(("report", "check", "roll_up"))
     judged_at = until + timedelta(minutes=2)
 
     def use_case(tx: Tx) -> None:
+        tx.execute(update(placements).where(*is_at_rest).values(due_at=until))
         tx.execute(update(watches).where(is_early, is_look).values(due_at=until))
         tx.execute(update(watches).where(is_early, watches.c.kind == "roll_up").values(due_at=judged_at))
 

@@ -26,7 +26,7 @@ def test_ten_thousand_random_weeks_keep_every_promise() -> None:
     shard, _, shards = os.environ["SC_SCENARIO_SHARD"].partition("/")
     weeks = int(os.environ.get("SC_SCENARIO_WEEKS", "10000"))
     for seed in range(int(shard) % int(shards), weeks, int(shards)):
-        told = tell_failure(seed, days=7, many=60)
+        told = tell_failure(seed, days=7)
         assert told is None, told
 
 

@@ -19,7 +19,8 @@ from tests.scenarios.quiet import pass_until
 from tests.scenarios.world import SHOP, SLOW, World
 
 BOUTS_A_DAY = 0.6
-MEAN_BOUT_S = 2400.0
+MEAN_BOUT_S = 1800.0
+FEWEST, MEAN_FURTHER = 2, 6.0
 PEOPLE = ("alice", "bob", "carol")
 UNHURRIED = DeploymentsSettings(
     poll_fast_s=10.0, poll_s=30.0, save_every_s=120.0, health_poll_s=30.0, steady_s=7200.0, latency_grace_s=30.0
@@ -38,9 +39,14 @@ class Happening:
         return f"{timedelta(seconds=round(self.at))} {self.what} ({self.luck:.3f})"
 
 
-def plan(seed: int, *, days: float, many: int) -> list[Happening]:
-    """Return what will happen in the seed's week: trouble comes in bouts, and somebody ends each of them."""
+def plan(seed: int, *, days: float, many: int | None = None) -> list[Happening]:
+    """Return what will happen in the seed's week: trouble comes in bouts, and somebody ends each of them.
+
+    Without `many` most weeks have a handful of happenings, one in a hundred has thirty or more.
+    """
     dice = random.Random(seed)
+    if many is None:
+        many = FEWEST + round(dice.expovariate(1.0 / MEAN_FURTHER))
     whats, weights = zip(*((name, weight) for name, (weight, _) in HAPPENINGS.items()), strict=True)
     end = days * 86400.0
     bouts: dict[float, float] = {dice.random() * end: 0.0 for _ in range(max(1, round(days * BOUTS_A_DAY)))}
@@ -127,7 +133,7 @@ def failure(seed: int, happenings: Sequence[Happening], *, days: float) -> str |
     return None
 
 
-def tell_failure(seed: int, *, days: float, many: int) -> str | None:
+def tell_failure(seed: int, *, days: float, many: int | None = None) -> str | None:
     """Return the shortest story of the seed's failure, None when its week passes."""
     week = plan(seed, days=days, many=many)
     first = failure(seed, week, days=days)

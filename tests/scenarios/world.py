@@ -46,7 +46,7 @@ from staycalm.domains.monitoring.settings import MonitoringSettings
 from staycalm.domains.oncall.pages import page_router
 from staycalm.domains.releases import public as releases
 from staycalm.kit.database import Tx, log
-from staycalm.kit.database.tables import events, metadata
+from staycalm.kit.database.tables import events
 from staycalm.kit.http import Views, install_problem_details
 from staycalm.kit.ids import Ids
 from tests.conftest import drive
@@ -64,7 +64,7 @@ SLOW = Settings(
         traffic_interval_s=300.0,
         instances_interval_s=300.0,
         query_interval_s=600.0,
-        report_interval_s=21600.0,
+        report_interval_s=86400.0,
         keep_samples_s=3600.0,
     )
 )
@@ -98,8 +98,7 @@ class World:
     ) -> None:
         self.clock = SteppedClock(start) if start is not None else SteppedClock()
         self.settings = replace(settings or Settings(), deployments=deployments)
-        self.database = CrashingDatabase("sqlite://", self.clock, Ids.seeded(self.clock, seed), inline=True)
-        metadata.create_all(self.database.engine)
+        self.database = CrashingDatabase(self.clock, Ids.seeded(self.clock, seed))
         self.outside = make_outside(self.clock, seed=seed)
         self.complaints = Complaints()
         logging.getLogger("staycalm").addHandler(self.complaints)
