@@ -21,8 +21,8 @@ from postgres import postgres
 from report import Figure, Options, keep, show
 
 NAMES = (
-    "shift_latency", "rollback_time", "analysis_figures", "due_rows", "page_latency", "intake", "pages",
-    "live_browsers", "start_up", "server_start", "soak",
+    "shift_latency", "rollback_time", "proxy_killed", "analysis_figures", "due_rows", "page_latency", "intake",
+    "pages", "live_browsers", "start_up", "server_start", "soak",
 )  # fmt: skip
 LONG = ("soak",)
 
