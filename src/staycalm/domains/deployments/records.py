@@ -143,7 +143,10 @@ class PlacementState:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A running version: stable or candidate. `is_routed`: the proxy may send requests to it."""
+    """A running version: stable or candidate. `is_routed`: the proxy may send requests to it.
+
+    Without the words that have defaults it was created and nothing has happened to it yet.
+    """
 
     name: str
     placement: str
@@ -153,17 +156,17 @@ class Revision:
     slot: Slot
     target: str
     spec: RevisionSpec
-    endpoints: tuple[Endpoint, ...]
-    state: str
-    is_routed: bool
-    why_kept: str | None
-    stop_at: datetime | None
-    due_at: datetime | None
-    attempts: int
-    problem: str | None
-    snapshot: Mapping[str, Any] | None
     created_at: datetime
-    stopped_at: datetime | None
+    state: str = "created"
+    endpoints: tuple[Endpoint, ...] = ()
+    is_routed: bool = False
+    why_kept: str | None = None
+    stop_at: datetime | None = None
+    due_at: datetime | None = None
+    attempts: int = 0
+    problem: str | None = None
+    snapshot: Mapping[str, Any] | None = None
+    stopped_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,17 +135,7 @@ def _start_again(tx: Tx, d: Deployment, place: PlacementState) -> str:
         slot=other_slot(d.candidate_slot),
         target=old.target,
         spec=replace(old.spec, revision=name, reference=release.reference),
-        endpoints=(),
-        state="created",
-        is_routed=False,
-        why_kept=None,
-        stop_at=None,
-        due_at=None,
-        attempts=0,
-        problem=None,
-        snapshot=None,
         created_at=tx.now,
-        stopped_at=None,
     )
     insert_revision(tx, again, number)
     return name

@@ -69,17 +69,7 @@ def _begin(tx: Tx, scene: Scene, settings: DeploymentsSettings) -> None:
         slot=free_slot(place),
         target=d.config.target,
         spec=revision_spec(d.config, name, d.digest, release.reference),
-        endpoints=(),
-        state="created",
-        is_routed=False,
-        why_kept=None,
-        stop_at=None,
-        due_at=None,
-        attempts=0,
-        problem=None,
-        snapshot=None,
         created_at=tx.now,
-        stopped_at=None,
     )
     insert_revision(tx, candidate, number)
     transition(
