@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -208,8 +209,13 @@ class Checker:
                 found.append(f"nobody answered for {row.subject}, and nothing says so")
             found += _steps(row, by_escalation.get(row.id, []))
         found += self._unasked(tx, rows, by_escalation, waiting)
-        found += _after_acknowledgement(tx, by_escalation)
+        found += _after_acknowledgement(tx, by_escalation, self._set_back())
         return found
+
+    def _set_back(self) -> timedelta:
+        """Return by how much the clock was set back: so much earlier may look what came later."""
+        steps = (e.body["step_s"] for e in self._log if e.name == "engine.clock_stepped")
+        return timedelta(seconds=sum(-step_s for step_s in steps if step_s < 0))
 
     def _unasked(
         self, tx: ReadTx, rows: Any, by_escalation: dict[str, list[LogEntry]], waiting: bool
@@ -269,14 +275,16 @@ def _order(first: list[int], later: list[int], rounds: int) -> Iterator[tuple[in
             yield round_, number
 
 
-def _after_acknowledgement(tx: ReadTx, by_escalation: dict[str, list[LogEntry]]) -> Iterator[str]:
+def _after_acknowledgement(
+    tx: ReadTx, by_escalation: dict[str, list[LogEntry]], set_back: timedelta
+) -> Iterator[str]:
     """No page was queued after somebody had it, none waits, and none left beyond the one in flight."""
     for escalation, told in by_escalation.items():
         ends = [e for e in told if e.name in ("oncall.page_acknowledged", "oncall.escalation_stopped")]
         begins = [e for e in told if e.name == "oncall.paged_again"]
         if not ends or (begins and begins[-1].seq > ends[-1].seq):
             continue
-        ended_at = ends[-1].at
+        ended_at = ends[-1].at + set_back
         rows = tx.rows(sa.select(notifications).where(notifications.c.escalation == escalation))
         for row in rows:
             if row.queued_at > ended_at:

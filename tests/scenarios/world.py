@@ -255,8 +255,11 @@ class World:
             # It is due and in other hands: a lease, or a message whose answer hangs.
             soonest = now + SMALLEST
         self.clock.move_to(min(end, soonest))
-        for process in self.processes:
-            process.keep_leases()
+        for process in list(self.processes):
+            try:
+                process.keep_leases()
+            except Crash:
+                self._restart(process)
 
     # People
 
