@@ -49,4 +49,7 @@ async def _end(directory: DataDirectory, settings: Settings) -> str:
     served = await proxy.end_found()
     ended = await processes.stop_all(reason=REASON)
     told = [*(["the proxy"] if served else []), *ended]
-    return f"Ended: {', '.join(told)}. `sc up` starts it all again." if told else "Nothing else was running."
+    left = " What commands of yours have started goes on." if settings.exec.commands else ""
+    if not told:
+        return f"Nothing else was running.{left}"
+    return f"Ended: {', '.join(told)}. `sc up` starts it all again.{left}"
