@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.scenarios.organisation import QUIET, RARELY_WATCHED, SHOP_FILE
-from tests.scenarios.world import QUICK, SLOW, World
+from tests.scenarios.simulation import QUICK, SLOW
+from tests.scenarios.world import World
 
 Make = Callable[..., World]
 

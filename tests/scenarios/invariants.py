@@ -21,7 +21,7 @@ from staycalm.kit.database import ReadTx
 from staycalm.kit.database.tables import deliveries
 
 if TYPE_CHECKING:
-    from tests.scenarios.world import World
+    from tests.scenarios.simulation import Simulation
 
 IN_FLIGHT_S = 30.0
 LATE_S = 31.0
@@ -54,7 +54,7 @@ ESCALATION_OF = {
 class Checker:
     """Looks when something has changed since the last look; keeps the part of the log it has read."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Simulation) -> None:
         self.world = world
         self.looks = 0
         self._is_resting = False

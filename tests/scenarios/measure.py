@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from staycalm.domains.deployments.settings import DeploymentsSettings
 from tests.scenarios.organisation import QUIET, SHOP_FILE
-from tests.scenarios.world import QUICK, World
+from tests.scenarios.simulation import QUICK
+from tests.scenarios.world import World
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from staycalm.domains.oncall.schedules.service import add_override
 from staycalm.ports.errors import OutsideUnavailable, Rejected
 from tests.scenarios.organisation import RARELY_WATCHED
 from tests.scenarios.quiet import pass_until
-from tests.scenarios.world import SHOP, SLOW, World
+from tests.scenarios.simulation import SLOW
+from tests.scenarios.world import SHOP, World
 
 BOUTS_A_DAY = 0.6
 MEAN_BOUT_S = 1800.0
