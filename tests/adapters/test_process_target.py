@@ -38,7 +38,7 @@ from tests.adapters.target_suite import (
     until,
     write_server,
 )
-from tests.adapters.test_filestore import HOSTILE, tar_of
+from tests.adapters.trees import HOSTILE, tar_of
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at processes through /proc")
 FAST = ProcessSettings(restart_first_s=0.05, restart_max_s=0.2, restart_reset_s=600.0, digest_recheck_s=0.0)
