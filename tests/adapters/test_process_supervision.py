@@ -7,24 +7,21 @@ import json
 import os
 import resource
 import signal
-import socket
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from staycalm.adapters.filestore import FileStore
-from staycalm.adapters.process import ProcessSettings, ProcessTarget, proc
-from staycalm.adapters.process.layout import ShimState
+from staycalm.adapters.process import ProcessTarget, proc
 from staycalm.kit.clock import SystemClock
-from staycalm.ports.deploy import Adoption, Instance
+from staycalm.ports.deploy import Adoption
+from tests.adapters.process_bench import FAST, LINUX, marked_below, place_of, play, state_of
 from tests.adapters.target_suite import Bench, answers, get, pids, until
-from tests.adapters.test_process_target import FAST, marked_below, place_of, play
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at processes through /proc")
+pytestmark = LINUX
 
 # Another server process: starts the revision, ends its event loop, says so, and waits to be killed.
 CONTROLLER = """
@@ -74,12 +71,6 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     process.communicate()
 
 
-def state_of(tmp_path: Path, number: int = 0) -> ShimState:
-    state = place_of(tmp_path, number=number).read_state()
-    assert state is not None
-    return state
-
-
 def test_revisions_survive_the_servers_death_and_are_adopted_by_the_next(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         controller = await asyncio.to_thread(start_controller, tmp_path, bench, die=False)
@@ -124,113 +115,6 @@ def test_the_servers_own_secrets_are_not_in_the_supervisor(
         assert b"hunter2" not in environment
 
     monkeypatch.setenv("SC_SMTP_PASSWORD", "hunter2")
-    play(tmp_path, story)
-
-
-def test_a_crashed_program_is_started_again_on_its_port_and_counted(tmp_path: Path) -> None:
-    async def story(bench: Bench) -> None:
-        first = (await bench.ready()).instances[0]
-        for restarts in (1, 2):
-            with pytest.raises(aiohttp.ClientError):
-                await get(first.endpoint, "/die")
-
-            async def is_back(wanted: int = restarts) -> Instance | None:
-                instance = (await bench.target.status(bench.spec)).instances[0]
-                return instance if instance.restarts == wanted and instance.readiness == "ready" else None
-
-            now = await until(is_back)
-            assert now is not None
-            assert now.endpoint == first.endpoint
-            assert now.pid != first.pid
-            assert now.exit_reason == "exit code 7"
-        texts = [line.text for line in await bench.target.logs(bench.spec.revision)]
-        assert "[staycalm] exit code 7; starting again in 0.05 s" in texts
-        assert "[staycalm] exit code 7; starting again in 0.1 s" in texts
-
-    play(tmp_path, story)
-
-
-def test_a_program_that_always_exits_is_tried_ever_more_rarely(tmp_path: Path) -> None:
-    async def story(bench: Bench) -> None:
-        crashing = bench.behaving("crash")
-        await bench.target.start(crashing)
-
-        async def has_tried_often() -> bool:
-            return (await bench.target.status(crashing)).instances[0].restarts >= 4
-
-        await until(has_tried_often)
-        notes = [
-            line.text for line in await bench.target.logs(crashing.revision) if line.text.startswith("[staycalm]")
-        ]
-        assert notes[:4] == [
-            f"[staycalm] exit code 3; starting again in {wait_s:g} s" for wait_s in (0.05, 0.1, 0.2, 0.2)
-        ]
-
-    play(tmp_path, story)
-
-
-def test_the_wait_between_starts_ends_when_it_is_told_to_stop(tmp_path: Path) -> None:
-    async def story(bench: Bench) -> None:
-        crashing = bench.behaving("crash")
-        await bench.target.start(crashing)
-
-        async def is_waiting() -> bool:
-            return state_of(tmp_path).phase == "waiting"
-
-        await until(is_waiting)
-        exited = (await bench.target.status(crashing)).instances[0]
-        assert (exited.readiness, exited.pid, exited.exit_reason) == ("exited", None, "exit code 3")
-        await bench.target.stop(crashing, reason="test")
-        assert state_of(tmp_path).phase == "stopped"
-
-    play(tmp_path, story, ProcessSettings(restart_first_s=600.0))
-
-
-def test_children_of_a_crashed_program_end_before_it_starts_again(tmp_path: Path) -> None:
-    async def story(bench: Bench) -> None:
-        family = bench.behaving("family", stop_grace_s=0.2)
-        endpoint = (await bench.ready(family)).instances[0].endpoint
-        before = set(marked_below(tmp_path / "run"))
-        with pytest.raises(aiohttp.ClientError):
-            await get(endpoint, "/die")
-
-        async def is_back() -> bool:
-            now = (await bench.target.status(family)).instances[0]
-            return now.restarts == 1 and now.readiness == "ready"
-
-        await until(is_back)
-        assert before & set(marked_below(tmp_path / "run")) == set()
-        await bench.target.stop(family, reason="test")
-
-    play(tmp_path, story)
-
-
-def test_a_program_that_dies_and_finds_its_port_taken_runs_on_another_and_says_so(tmp_path: Path) -> None:
-    async def story(bench: Bench) -> None:
-        status = await bench.ready()
-        endpoint, pid = status.instances[0].endpoint, status.instances[0].pid
-        assert endpoint is not None
-        assert pid is not None
-        state = state_of(tmp_path)
-        # Its supervisor held still, the program dies and somebody else listens on its port.
-        os.kill(state.shim_pid, signal.SIGSTOP)
-        os.kill(pid, signal.SIGKILL)
-
-        async def is_free() -> bool:
-            return not await answers(endpoint)
-
-        await until(is_free)
-        with socket.create_server((endpoint.host, endpoint.port)):
-            os.kill(state.shim_pid, signal.SIGCONT)
-
-            async def is_elsewhere() -> bool:
-                now = await bench.target.status(bench.spec)
-                return now.is_ready and now.instances[0].endpoint != endpoint
-
-            await until(is_elsewhere)
-        told = " ".join(line.text for line in await bench.target.logs(bench.spec.revision))
-        assert f"port {endpoint.port} is taken by another process" in told
-
     play(tmp_path, story)
 
 
