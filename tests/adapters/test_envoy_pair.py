@@ -17,7 +17,7 @@ from staycalm.adapters.envoy.process import IS_LINUX, look
 from staycalm.kit.clock import SystemClock
 from staycalm.ports.traffic import Split
 from tests.adapters.envoys import PATIENT
-from tests.adapters.traffic_suite import Shop, open_shop, until
+from tests.adapters.shop import Shop, open_shop, until
 from tests.ports import free_port
 
 pytestmark = [

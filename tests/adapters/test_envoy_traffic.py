@@ -5,69 +5,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import replace
-from pathlib import Path
-from typing import Any, TypeVar
 
-import aiohttp
 import pytest
 
-from staycalm.adapters.envoy import EnvoyRouter, EnvoySettings
-from staycalm.kit.clock import SystemClock
-from staycalm.ports.errors import InvalidSpec
-from staycalm.ports.traffic import Endpoint, Listener, Split
-from tests.adapters.envoys import PATIENT
-from tests.adapters.traffic_suite import TOKEN, Instance, Shop, Story, TrafficSuite, open_shop, until
-from tests.ports import free_port
+from staycalm.ports.traffic import Split
+from tests.adapters.envoys import EnvoyWorld, Tell
+from tests.adapters.shop import TOKEN, Shop, open_shop, until
+from tests.adapters.traffic_suite import TrafficSuite
 
 pytestmark = pytest.mark.envoy
-R = TypeVar("R")
-
-
-class EnvoyWorld:
-    """One Envoy for a whole file of stories; an idle placement keeps its listener open between them."""
-
-    def __init__(self, directory: Path, settings: EnvoySettings) -> None:
-        self._runner = asyncio.Runner()
-        self.directory, self.port = directory, free_port()
-        self.router = EnvoyRouter(directory, settings, SystemClock())
-        self.run(self._open())
-
-    async def _open(self) -> None:
-        await self.router.start()
-        keeper = Shop(
-            self.router, self.port, "keeper", Instance("blue"), Instance("green"), aiohttp.ClientSession()
-        )
-        await self.router.ensure(keeper.spec())
-        await keeper.http.close()
-
-    def run(self, story: Coroutine[Any, Any, R]) -> R:
-        return self._runner.run(story)
-
-    def close(self) -> None:
-        self.run(self.router.stop())
-        self._runner.close()
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EnvoyWorld]:
-    settings = replace(PATIENT, access_log_bytes=20_000, ejection_s=60, health_interval_s=0.1)
-    world = EnvoyWorld(tmp_path_factory.mktemp("envoy"), settings)
-    yield world
-    world.close()
-
-
-Tell = Callable[..., None]
-
-
-@pytest.fixture
-def tell(world: EnvoyWorld) -> Tell:
-    async def within(story: Story, changes: dict[str, Any]) -> None:
-        async with open_shop(world.router, world.port, **changes) as shop:
-            await story(shop)
-
-    return lambda story, **changes: world.run(within(story, changes))
 
 
 class TestEnvoyRouter(TrafficSuite):
@@ -295,57 +241,6 @@ def test_the_way_back_is_one_rename_of_a_file_that_lies_ready(tell: Tell, world:
     tell(story)
 
 
-def test_a_longer_path_prefix_of_the_same_host_goes_elsewhere(world: EnvoyWorld) -> None:
-    async def story() -> None:
-        async with open_shop(world.router, world.port) as shop:
-            await shop.weigh(0)
-            async with open_shop(world.router, world.port, hosts=(shop.host,), path_prefix="/api") as api:
-                await api.weigh(100)
-                assert await shop.ask("/api/x") == (200, "green")
-                assert await shop.ask("/apiary") == (200, "blue")
-                assert await shop.ask("/") == (200, "blue")
-            assert await shop.ask("/api/x") == (200, "blue")
-
-    world.run(story())
-
-
-def test_a_second_listener_serves_only_its_own_hosts(world: EnvoyWorld) -> None:
-    async def story() -> None:
-        port = free_port()
-        async with (
-            open_shop(world.router, world.port) as shop,
-            open_shop(world.router, port, hosts=("*",), listener=Listener("127.0.0.1", port)) as inner,
-        ):
-            await shop.weigh(0)
-            await inner.weigh(100)
-            assert await inner.ask(host=shop.host) == (200, "green")
-            assert await shop.ask(host=inner.host) == (404, "")
-            await inner.router.ensure(inner.spec(listener=shop.spec().listener))
-            assert await shop.ask(host=inner.host) == (200, "green")
-        with pytest.raises(aiohttp.ClientConnectionError):
-            async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{port}/"):
-                pass
-
-    world.run(story())
-
-
-def test_members_change_under_load_without_a_failed_request(tell: Tell) -> None:
-    async def story(shop: Shop) -> None:
-        await shop.weigh(0)
-        third = await Instance("third").start()
-        load = asyncio.create_task(shop.ask_times(1500))
-        for members in ((shop.blue, third), (third,), (shop.blue,)):
-            endpoints = {"blue": tuple(one.endpoint for one in members)}
-            await shop.router.ensure(shop.spec(members=endpoints, health_path="/health"))
-            (edge,) = await shop.router.observe(shop.placement)
-            assert edge.healthy_members == {"blue": len(members), "green": 0}
-        answers = await load
-        assert set(answers) <= {(200, "blue"), (200, "third")}
-        await third.stop()
-
-    tell(story, health_path="/health")
-
-
 def test_an_open_websocket_outlives_a_shift(tell: Tell) -> None:
     async def story(shop: Shop) -> None:
         await shop.weigh(100)
@@ -378,43 +273,3 @@ def test_health_checks_are_not_user_traffic(tell: Tell) -> None:
         assert sum(counts.total for counts in found.slots.values()) == 40
 
     tell(story, health_path="/health")
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"listener": Listener("127.0.0.1", 0)}, "out of range"),
-        ({"listener": Listener("somewhere", 8080)}, "not an IP address"),
-        ({"listener": Listener("127.0.0.1", 8443, "/nowhere/cert.pem")}, "key file"),
-        ({"hosts": ()}, "no host"),
-        ({"hosts": ("Shop.example",)}, "host"),
-        ({"hosts": ("shop.example:80",)}, "without a port"),
-        ({"hosts": ("keeper.example",)}, "both claim"),
-        ({"path_prefix": "api"}, "not a path"),
-        ({"health_path": "health"}, "not a path"),
-        ({"request_timeout_s": 0}, "out of range"),
-        ({"members": {"blue": (Endpoint("127.0.0.1", 70000),)}}, "not an address"),
-    ],
-)
-def test_a_declaration_that_cannot_be_is_refused_by_name(
-    world: EnvoyWorld, changes: dict[str, Any], words: str
-) -> None:
-    async def story() -> None:
-        with pytest.raises(InvalidSpec, match=words):
-            async with open_shop(world.router, world.port, **changes):
-                pass
-
-    world.run(story())
-
-
-def test_a_taken_port_is_refused_and_nothing_changes(world: EnvoyWorld) -> None:
-    async def story() -> None:
-        taken = await Instance("other").start()
-        async with open_shop(world.router, world.port) as shop:
-            await shop.weigh(0)
-            with pytest.raises(InvalidSpec, match="taken"):
-                await shop.router.ensure(shop.spec(listener=Listener("127.0.0.1", taken.port)))
-            assert await shop.ask() == (200, "blue")
-        await taken.stop()
-
-    world.run(story())
