@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from staycalm.adapters.filestore import FileStore
+from tests.adapters.balancer import Balancer
 from tests.adapters.envoys import PATIENT, EnvoyWorld, Tell
 from tests.adapters.shop import Story, open_shop
 
@@ -37,3 +38,9 @@ def tell(world: EnvoyWorld) -> Tell:
 @pytest.fixture
 def store(tmp_path: Path) -> FileStore:
     return FileStore(tmp_path / "store")
+
+
+@pytest.fixture
+def balancer(tmp_path: Path) -> Balancer:
+    (tmp_path / "weight").write_text("0")
+    return Balancer(tmp_path)

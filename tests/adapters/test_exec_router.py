@@ -3,75 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from staycalm.adapters.exec import Command, ExecRouter, ExecSettings
-from staycalm.adapters.exec.ledger import Entry, from_json, rolled_back, to_json, wanted
 from staycalm.core.placement import Placement
 from staycalm.kit.clock import SystemClock
 from staycalm.ports.errors import Fenced, InvalidSpec, OutsideUnavailable, Rejected, Unconfirmed, Unsupported
-from staycalm.ports.traffic import Endpoint, Listener, RouteSpec, SlotCounts, Split
+from staycalm.ports.traffic import Split
+from tests.adapters.balancer import CANARY, ROUTE, SHOP, Balancer, no_names
 from tests.adapters.target_suite import until
-
-SHOP = Placement("shop", "production")
-CANARY = Split("blue", "green", 10.0, preview_token="tok")
-ROUTE = RouteSpec(
-    SHOP,
-    Listener("127.0.0.1", 8080),
-    hosts=("shop.example",),
-    candidate_hosts=("green.shop.example",),
-    members={"blue": (Endpoint("10.0.0.1", 80), Endpoint("10.0.0.2", 80)), "green": (Endpoint("10.0.0.3", 80),)},
-    health_path="/health",
-)
-
-
-async def no_names(_: Placement) -> Mapping[str, str]:
-    return {}
-
-
-@dataclass(frozen=True)
-class Balancer:
-    """A directory of files: `weight` it has, `told` is every set-weight command's weight in order."""
-
-    directory: Path
-
-    def weight(self) -> str:
-        return (self.directory / "weight").read_text().strip()
-
-    def told(self) -> list[str]:
-        path = self.directory / "told"
-        return path.read_text().split() if path.exists() else []
-
-    def router(self, **scripts: str) -> ExecRouter:
-        given = {
-            "set-weight": "echo $SC_WEIGHT >> told; env > env; echo $SC_WEIGHT > new; mv new weight",
-            "read-weight": "cat weight",
-            **{name.replace("_", "-"): script for name, script in scripts.items()},
-        }
-        commands = {
-            name: Command(("sh", "-c", f"cd '{self.directory}' && {{ {script}; }}"), 30.0)
-            for name, script in given.items()
-        }
-        return ExecRouter(
-            ExecSettings(commands=commands), no_names, SystemClock(), directory=self.directory / "memory"
-        )
-
-    def variables(self) -> dict[str, str]:
-        lines = (self.directory / "env").read_text().splitlines()
-        return dict(line.split("=", 1) for line in lines if line.startswith("SC_"))
-
-
-@pytest.fixture
-def balancer(tmp_path: Path) -> Balancer:
-    (tmp_path / "weight").write_text("0")
-    return Balancer(tmp_path)
 
 
 def test_a_split_is_in_force_once_the_balancer_says_so(balancer: Balancer) -> None:
@@ -301,93 +243,3 @@ def test_a_removed_route_is_forgotten(balancer: Balancer) -> None:
         await router.remove(SHOP)
 
     asyncio.run(story())
-
-
-# -- counters ------------------------------------------------------------------------------------------
-
-
-def count(balancer: Balancer, **counters: int) -> None:
-    (balancer.directory / "counters").write_text(json.dumps({"slots": {"blue": counters}}))
-
-
-def test_samples_are_differences_and_a_restart_of_the_balancer_is_told(balancer: Balancer) -> None:
-    async def story() -> None:
-        router = balancer.router(samples="cat counters")
-        count(balancer, total=100, server_errors=5)
-        first = await router.samples(SHOP, None)
-        assert (first.slots, first.seconds) == ({}, 0.0)
-        count(balancer, total=130, server_errors=6, active=2)
-        second = await router.samples(SHOP, first.cursor)
-        assert second.slots == {"blue": SlotCounts(total=30, server_errors=1, active=2)}
-        assert not second.was_reset
-        count(balancer, total=4)
-        third = await balancer.router(samples="cat counters").samples(SHOP, second.cursor)
-        assert third.slots == {"blue": SlotCounts(total=4)}
-        assert third.was_reset
-        with pytest.raises(InvalidSpec, match="cursor"):
-            await router.samples(SHOP, "42")
-
-    asyncio.run(story())
-
-
-def test_without_a_samples_command_there_are_no_figures_and_no_false_zeros(balancer: Balancer) -> None:
-    async def story() -> None:
-        router = balancer.router()
-        first = await router.samples(SHOP, None)
-        second = await router.samples(SHOP, first.cursor)
-        assert (second.slots, second.has_requests, second.was_reset) == ({}, False, False)
-        assert not await router.wait_drained(SHOP, "green", deadline_s=0.05)
-        # A command that is configured later begins a new count.
-        count(balancer, total=5)
-        assert (await balancer.router(samples="cat counters").samples(SHOP, second.cursor)).slots == {}
-
-    asyncio.run(story())
-
-
-def test_a_slot_is_drained_when_nothing_is_in_flight(balancer: Balancer) -> None:
-    async def story() -> None:
-        router = balancer.router(samples="cat counters")
-        count(balancer, active=3)
-        assert not await router.wait_drained(SHOP, "blue", deadline_s=0)
-        count(balancer, active=0)
-        assert await router.wait_drained(SHOP, "blue", deadline_s=0)
-
-    asyncio.run(story())
-
-
-# -- the ledger ----------------------------------------------------------------------------------------
-
-splits = st.builds(
-    Split,
-    stable=st.just("blue"),
-    candidate=st.sampled_from(["green", None]),
-    candidate_weight=st.floats(0, 100),
-    preview_token=st.none() | st.text(max_size=5),
-)
-steps = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 3), splits) | st.just("roll back"), max_size=20)
-
-
-@given(steps)
-def test_generation_and_fence_never_go_back(story: list[tuple[int, int, Split] | str]) -> None:
-    entry = Entry()
-    for step in story:
-        before = entry
-        if isinstance(step, str):
-            if entry.split is None:
-                continue
-            entry = rolled_back(entry, entry.split)
-            assert entry.is_rollback
-        else:
-            generation, fence, split = step
-            try:
-                entry = wanted(entry, SHOP, split, generation, fence)
-            except Fenced:
-                assert generation <= entry.generation or fence < entry.fence
-            else:
-                assert entry.split == split
-        assert (entry.generation, entry.fence) >= (before.generation, before.fence) or entry.fence > before.fence
-        assert entry.generation >= before.generation
-        assert entry.fence >= before.fence
-        if entry.generation == before.generation and before.split is not None:
-            assert entry.split == before.split
-        assert from_json(json.loads(json.dumps(to_json(entry)))) == entry
