@@ -19,9 +19,10 @@ from aiosmtpd.controller import Controller
 
 from tests.ports import free_port
 from tests.processes.conftest import WEBHOOKS_HERE
-from tests.processes.night import HOST, Night, catalog, deploy, pack
+from tests.processes.night import Night
 from tests.processes.nursery import servers
 from tests.processes.servers import PATIENCE_S, Inbox, Server, eventually
+from tests.processes.shop import HOST, catalog, deploy, pack
 
 MakeServer = Callable[..., Server]
 PEOPLE = """

@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from tests.ports import free_port
-from tests.processes.night import HOST, QUICKLY, Night, catalog, deploy, pack
+from tests.processes.night import Night
 from tests.processes.nursery import servers
 from tests.processes.servers import Inbox, Server, eventually
+from tests.processes.shop import HOST, QUICKLY, catalog, deploy, pack
 from tests.processes.test_faults import visitors
 
 HELD = [{"weight": 50.0, "duration_s": 600.0}]

@@ -21,9 +21,10 @@ import pytest
 
 from tests import databases
 from tests.ports import free_port
-from tests.processes.night import QUICKLY, Night, Route, catalog
+from tests.processes.night import Night, Route
 from tests.processes.nursery import Nursling
 from tests.processes.servers import Inbox, Server, eventually
+from tests.processes.shop import QUICKLY, catalog
 
 KILLS = int(os.environ.get("SC_KILLS", "1000"))
 FOR_S = float(os.environ.get("SC_KILLS_FOR_S", "inf"))
