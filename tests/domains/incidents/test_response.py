@@ -253,3 +253,16 @@ def test_the_facts_hold_who_was_paged_and_when(world: IncidentWorld) -> None:
     assert facts.figures.detect_s == 41.0
     assert facts.figures.acknowledge_s == 360.0
     assert facts.figures.recover_s == 42.0 + 360.0
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_a_priority_that_rises_again_after_a_fall_pages_again(world: IncidentWorld, is_answered: bool) -> None:
+    world.declare(BOB, "Slow search", "P0", service="shop", environment="production")
+    if is_answered:
+        world.respond("acknowledge", ALICE)
+    world.forward(hours=2)
+    before = world.paged()
+    world.respond("change_priority", ALICE, "INC-1", "P1", reason="most of it is back")
+    assert world.paged() == before
+    world.raise_alert("P0", summary="checkout is down")
+    assert world.paged() == [*before, "alice"]

@@ -116,7 +116,9 @@ def change_priority(
     changed = set_priority(tx, actor, incident, priority, reason=reason)
     if is_above(priority, incident.priority):
         return changed, page(tx, actor, changed)
-    if not pages(priority):
+    if pages(priority):
+        oncall.lower_priority(tx, incident.id, priority)
+    else:
         oncall.stop_escalation(tx, actor, incident.id, f"{incident.id} is {priority} now")
     return changed, ()
 

@@ -1,6 +1,7 @@
 """What other domains may call. `tx` first, the actor second where something is written.
 
-Writes: start_escalation, raise_priority, page_again, acknowledge, stop_escalation, notify, record_server.
+Writes: start_escalation, raise_priority, lower_priority, page_again, acknowledge, stop_escalation, notify,
+record_server.
 Reads: on_call_now, find_open_escalation, pages_for, find_overdue, pages.
 """
 
@@ -18,6 +19,7 @@ from staycalm.domains.oncall.escalations.queries import Escalation
 from staycalm.domains.oncall.escalations.queries import find_open as find_open_escalation
 from staycalm.domains.oncall.escalations.service import (
     acknowledge,
+    lower_priority,
     page_again,
     raise_priority,
     start_escalation,
@@ -43,6 +45,7 @@ __all__ = [
     "acknowledge",
     "find_open_escalation",
     "find_overdue",
+    "lower_priority",
     "notify",
     "on_call_now",
     "page_again",

@@ -175,6 +175,21 @@ def raise_priority(tx: Tx, actor: Actor, subject: str, priority: Priority) -> Es
     return _begin_again(tx, actor, found, f"raised from {found.priority} to {priority}", more)
 
 
+def lower_priority(tx: Tx, subject: str, priority: Priority) -> None:
+    """Pages to come say the lower `priority`, and a rise above it pages anew; whose turn it is stays.
+
+    It has no event of its own: that of the subject, whose priority it follows, is written with it.
+    """
+    found = queries.find_open(tx, subject)
+    for _ in range(TRIES):
+        if found is None or found.priority == priority or is_at_least(priority, found.priority):
+            return
+        if _update(tx, found, {"priority": priority}):
+            return
+        found = queries.find_open(tx, subject)
+    raise _busy(subject)
+
+
 def page_again(tx: Tx, actor: Actor, subject: str, *, reason: str) -> Escalation:
     """The steps run from the first page on again; raises NotFound when no escalation is open."""
     return _begin_again(tx, actor, queries.get_open(tx, subject), reason, {})
@@ -243,7 +258,11 @@ def _change(tx: Tx, found: Escalation, verb: str, values: Callable[[Escalation],
         if _update(tx, found, {"state": state, **values(found)}):
             return found
         found = queries.get_open(tx, found.subject)
-    raise Conflict("busy", f"the page for {found.subject} is changing", next_step="Try again.")
+    raise _busy(found.subject)
+
+
+def _busy(subject: str) -> Conflict:
+    return Conflict("busy", f"the page for {subject} is changing", next_step="Try again.")
 
 
 def _end_of_acknowledgement(tx: Tx, escalation: Escalation) -> datetime | None:
