@@ -29,13 +29,14 @@ WINDOW_S = 600.0
 
 
 def decide(priority: Priority, known: Known | None = None, nearby: Near | None = None) -> Decision:
-    return attach_or_open(priority, known=known, nearby=nearby, now=NOW, rollback_window_s=WINDOW_S)
+    return attach_or_open(priority, known=known, nearby=nearby, now=NOW, rollback_window_s=WINDOW_S, told_at=NOW)
 
 
 def minutes_ago(minutes: float) -> datetime:
     return NOW - timedelta(minutes=minutes)
 
 
+ENDED_P0 = Near("INC-1", "P0", False, None, minutes_ago(60))
 OPEN_P1 = Near("INC-1", "P1", True)
 OPEN_P2 = Near("INC-1", "P2", True)
 DONE_P1 = Near("INC-1", "P1", False, minutes_ago(9))
@@ -64,8 +65,14 @@ CASES: list[tuple[str, Priority, Known | None, Near | None, dict[str, Any]]] = [
      {"action": "open", "does_page": True}),
     ("told again, nothing happens", "P0", Known(Near("INC-1", "P0", True), "P0"), None,
      {"action": "ignore", "incident": "INC-1", "does_page": False}),
-    ("told again after the end, nothing happens", "P0", Known(Near("INC-1", "P0", False), "P0"), None,
+    ("told again after the end, nothing happens", "P0", Known(Near("INC-1", "P0", False, None, NOW), "P0"), None,
      {"action": "ignore", "incident": "INC-1", "does_reopen": False}),
+    ("back after the end, its incident goes on", "P0", Known(ENDED_P0, "P0"), None,
+     {"action": "attach", "incident": "INC-1", "does_reopen": True, "does_page": True}),
+    ("back while another is open there, nothing happens", "P1", Known(ENDED_P0, "P1"), Near("INC-2", "P1", True),
+     {"action": "ignore", "incident": "INC-1"}),
+    ("back and worse than what is open there, it pages", "P0", Known(ENDED_P0, "P0"), Near("INC-2", "P1", True),
+     {"action": "attach", "incident": "INC-1", "does_page": True}),
     ("told again with a lower priority, nothing happens", "P2", Known(OPEN_P1, "P1"), None, {"action": "ignore"}),
     ("told again with a higher priority, it pages", "P0", Known(OPEN_P1, "P1"), None,
      {"action": "attach", "priority": "P0", "does_page": True}),

@@ -25,6 +25,9 @@ LABEL_LIMIT = 200
 DETAILS_LIMIT = 16_384
 RULES_PER_GROUP = 50
 SUPPRESSED = "suppressed"
+SETTLED: Priority = "P3"
+"""What counts as told of a rule once its incident has ended: the next alert of it is news as if it were risen."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
@@ -131,14 +134,17 @@ def rounds(reports: Sequence[tuple[int, Report]]) -> list[list[tuple[int, Report
     return found
 
 
-def is_news(announced: Mapping[str, str], rule: str, priority: Priority) -> bool:
+def is_news(announced: Mapping[str, str], rule: str, priority: Priority, *, is_resend: bool = False) -> bool:
     """Return True when a firing rule is worth an event: new in the group, more urgent, or muted until now.
 
     `announced` maps a rule to the priority last told, or to "suppressed". A group that has already told of
-    fifty rules only tells of more urgent ones.
+    fifty rules only tells of more urgent ones. `is_resend`: the alert was there before, as urgent as now; its
+    rule is not more urgent by it, even if what was told of the rule no longer counts.
     """
     told = announced.get(rule)
     if told is None and len(announced) >= RULES_PER_GROUP:
         loud = [p for p in announced.values() if p != SUPPRESSED]
         return all(priority < p for p in loud)
-    return told is None or told == SUPPRESSED or (told != priority and is_at_least(priority, told))  # type: ignore[arg-type]
+    if told is None or told == SUPPRESSED:
+        return True
+    return not is_resend and told != priority and is_at_least(priority, told)  # type: ignore[arg-type]

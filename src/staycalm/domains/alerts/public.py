@@ -7,10 +7,12 @@ acknowledge(tx, actor, id, *, version=None) -> tuple[Alert, ...]      id: an ale
 get_alert(tx, id), get_group(tx, "ALG-3"), alerts_of_group(tx, "ALG-3"), list_open(tx, *, priority, limit)
 count_open(tx) -> dict[Priority, int]
 find_maintenance_of(tx, service, environment) -> Maintenance | None
+forget_told(tx, alert_ids)          what fires next of their rules is told anew
 """
 
 from __future__ import annotations
 
+from staycalm.domains.alerts.grouping.service import forget_told
 from staycalm.domains.alerts.muting.decisions import Maintenance, Silence
 from staycalm.domains.alerts.muting.queries import find_maintenance_of
 from staycalm.domains.alerts.queries import (
@@ -33,6 +35,7 @@ __all__ = [
     "count_open",
     "find_maintenance_of",
     "follow_overdue_work",
+    "forget_told",
     "get_alert",
     "get_group",
     "list_open",

@@ -14,12 +14,16 @@ PostMortemKind = Literal["full", "short"]
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """An incident that a cause may belong to. `rolled_back_at`: when a rollback on the placement joined it."""
+    """An incident that a cause may belong to. `rolled_back_at`: when a rollback on the placement joined it.
+
+    `ended_at`: when it was resolved, None while it is open.
+    """
 
     incident: str
     priority: Priority
     is_open: bool
     rolled_back_at: datetime | None = None
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +64,25 @@ def least_urgent(priority: Priority, other: Priority) -> Priority:
 
 
 def attach_or_open(
-    priority: Priority, *, known: Known | None, nearby: Near | None, now: datetime, rollback_window_s: float
+    priority: Priority,
+    *,
+    known: Known | None,
+    nearby: Near | None,
+    now: datetime,
+    rollback_window_s: float,
+    told_at: datetime | None = None,
 ) -> Decision:
     """Return what a cause of `priority` does; `nearby` is the incident on its placement, open ones first.
 
-    A cause belongs to one incident for ever, and told again changes nothing unless its priority rose. A
+    A cause belongs to one incident for ever, and told again changes nothing unless its priority rose, or it came
+    back: `told_at` is after the incident's end, and no open one on the placement is as urgent. A
     cause on a placement with an open incident, or within the window after its rollback, joins that incident
     and pages only if the priority rises. Joining a resolved incident reopens it: nobody has it any more, so
     that P0 and P1 page as anew.
     """
     if known is not None:
-        if not is_above(priority, known.told):
+        is_back = _is_after(told_at, known.near.ended_at) and not _is_covered(priority, nearby)
+        if not (is_above(priority, known.told) or is_back):
             return Decision("ignore", known.near.priority, known.near.incident)
         return _join(priority, known.near)
     if nearby is not None and (nearby.is_open or _is_soon_after(nearby.rolled_back_at, now, rollback_window_s)):
@@ -88,6 +100,14 @@ def _join(priority: Priority, near: Near) -> Decision:
         does_reopen=not near.is_open,
         does_page=pages(highest) and is_new_to_people,
     )
+
+
+def _is_after(moment: datetime | None, end: datetime | None) -> bool:
+    return moment is not None and end is not None and moment > end
+
+
+def _is_covered(priority: Priority, nearby: Near | None) -> bool:
+    return nearby is not None and nearby.is_open and is_at_least(nearby.priority, priority)
 
 
 def _is_soon_after(moment: datetime | None, now: datetime, window_s: float) -> bool:

@@ -13,6 +13,7 @@ from staycalm.core.machine import move
 from staycalm.core.priority import Priority
 from staycalm.core.text import encodable, one_line
 from staycalm.domains.accounts.public import get_person
+from staycalm.domains.alerts.public import forget_told
 from staycalm.domains.incidents.decisions import is_above, pages, post_mortem_due_at, post_mortem_kind
 from staycalm.domains.incidents.events import (
     IncidentAcknowledged,
@@ -176,6 +177,8 @@ def resolve(tx: Tx, actor: Actor, name: str, *, summary: str = "", post_mortem_w
     resolved = _move(tx, incident, "resolve", resolved_at=tx.now, impact_ended_at=ended_at, open_placement=None)
     tx.emit(actor, IncidentResolved(**about(incident), summary=one_line(summary, WORDS_LIMIT)))
     oncall.stop_escalation(tx, actor, incident.id, f"{incident.id} is resolved")
+    signs = (each.cause.partition("/")[2] for each in causes_of(tx, incident.id) if each.kind == "alert")
+    forget_told(tx, list(signs))
     _draft_post_mortem(tx, resolved, post_mortem_within_s)
     return resolved
 

@@ -73,6 +73,7 @@ def declare_for_failed_rollback(
             event.subject,
             f"{event.service}: the rollback failed: {headline(event.reason)}",
             recorded.at,
+            can_come_back=True,
         ),
         priority="P1",
         service=event.service,
@@ -99,7 +100,7 @@ def declare_for_alert(tx: Tx, recorded: Recorded[AlertRaised], *, settings: Inci
     join_or_open(
         tx,
         SYSTEM,
-        NewCause(f"alert/{event.alert_id}", "alert", event.subject, summary, recorded.at),
+        NewCause(f"alert/{event.alert_id}", "alert", event.subject, summary, recorded.at, can_come_back=True),
         priority=priority,
         service=event.service,
         environment=event.environment,

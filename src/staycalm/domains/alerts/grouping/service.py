@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from staycalm.core.actor import Actor
 from staycalm.core.priority import Priority
-from staycalm.domains.alerts.decisions import SUPPRESSED, is_news
+from staycalm.domains.alerts.decisions import SETTLED, SUPPRESSED, is_news
 from staycalm.domains.alerts.events import AlertRaised, AlertResolved, AlertSuppressed
 from staycalm.domains.alerts.model import alert_groups, alerts
 from staycalm.kit.database import Tx
@@ -33,6 +33,7 @@ class Item:
     muted_by: str | None = None
     mute_reason: str = ""
     was_loud: bool = False
+    is_resend: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ def _tell_group(tx: Tx, group: Group, items: list[Item]) -> dict[str, Any] | Non
             if item.rule not in announced or (item.was_loud and announced[item.rule] != SUPPRESSED):
                 announced[item.rule] = SUPPRESSED
                 tx.emit(item.actor, _suppressed(group, item))
-        elif is_news(announced, item.rule, item.priority):
+        elif is_news(announced, item.rule, item.priority, is_resend=item.is_resend):
             announced[item.rule] = item.priority
             tx.emit(item.actor, _raised(group, item))
             escalated_to = escalated_to or (item.escalates if item.escalates != "none" else None)
@@ -221,6 +222,26 @@ def _settle_group(tx: Tx, group: Group, endings: list[Ending], open_rules: set[s
         values.update(open_key=None, resolved_at=tx.now)
     if ended or not open_rules:
         tx.execute(alert_groups.update().where(alert_groups.c.id == group.id).values(values))
+
+
+def forget_told(tx: Tx, alert_ids: Sequence[str]) -> None:
+    """Whatever fires next of the rules of these alerts is told: what they were told for has ended.
+
+    Their groups stay open while one of them fires, and one that nobody ends would hold back all later ones.
+    """
+    rows = tx.rows(
+        sa.select(alerts.c.group_id, alerts.c.rule)
+        .join(alert_groups, alert_groups.c.id == alerts.c.group_id)
+        .where(alerts.c.id.in_(list(alert_ids)), alert_groups.c.open_key.isnot(None))
+        .distinct()
+    )
+    rules: dict[str, set[str]] = {}
+    for row in rows:
+        rules.setdefault(row.group_id, set()).add(row.rule)
+    for id, group in sorted(_by_id(tx, rules).items()):
+        ended = {rule for rule in rules[id] if group.announced.get(rule, SUPPRESSED) != SUPPRESSED}
+        announced = {**group.announced, **dict.fromkeys(sorted(ended), SETTLED)}
+        tx.execute(alert_groups.update().where(alert_groups.c.id == id).values(announced=announced))
 
 
 def _by_id(tx: Tx, ids: Iterable[str]) -> dict[str, Group]:

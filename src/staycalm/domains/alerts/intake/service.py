@@ -173,6 +173,7 @@ def _change(tx: Tx, told: Sequence[Told], known: dict[Key, OpenAlert], settings:
         }
         for one in told
     ]
+    was = {key: alert.priority for key, alert in known.items()}
     changed = change_alerts(tx, rows)
     if changed != len(rows) or tx.dialect == "postgresql":
         # Another process may have closed, muted or freed some of them meanwhile.
@@ -180,7 +181,7 @@ def _change(tx: Tx, told: Sequence[Told], known: dict[Key, OpenAlert], settings:
     loud = [
         grouping.Item(
             one.actor, alert.id, alert.group_id, alert.rule, one.report.priority, one.report.summary,
-            row["new_escalates"], alert.source,
+            row["new_escalates"], alert.source, is_resend=was[one.key] <= one.report.priority,
         )
         for one, row in zip(told, rows, strict=True)
         if (alert := known.get(one.key)) is not None and alert.state != "suppressed"

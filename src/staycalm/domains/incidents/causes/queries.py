@@ -18,12 +18,15 @@ from staycalm.domains.incidents.machine import OPEN
 from staycalm.domains.incidents.model import incident_causes, incidents
 from staycalm.kit.database import ReadTx
 
+_COLUMNS = (incidents.c.id, incidents.c.priority, incidents.c.state, incidents.c.resolved_at)
+
 
 @dataclass(frozen=True, slots=True)
 class NewCause:
     """A sign that something is wrong. `key` names it for ever, such as `rollback/DEP-7`.
 
     `kind`: rollback, alert, hand; `subject`: whose events belong to the timeline; `happened_at` its own time.
+    `can_come_back`: told again with a time after the incident's end, it is there again and no repetition.
     """
 
     key: str
@@ -31,13 +34,14 @@ class NewCause:
     subject: str | None
     summary: str
     happened_at: datetime
+    can_come_back: bool = False
 
 
 def find_known(tx: ReadTx, cause: str) -> Known | None:
     """Return what is known of the cause, or None when it is new."""
     c = incident_causes.c
     row = tx.one_or_none(
-        sa.select(incidents.c.id, incidents.c.priority, incidents.c.state, c.priority.label("told"))
+        sa.select(*_COLUMNS, c.priority.label("told"))
         .join(incidents, incidents.c.id == c.incident)
         .where(c.cause == cause)
         .with_for_update(of=incidents)
@@ -47,13 +51,14 @@ def find_known(tx: ReadTx, cause: str) -> Known | None:
 
 def find_nearby(tx: ReadTx, placement: Placement, *, rolled_back_since: datetime) -> Near | None:
     """Return the placement's open incident, else the one its last rollback since then belongs to, or None."""
-    columns = (incidents.c.id, incidents.c.priority, incidents.c.state)
-    row = tx.one_or_none(sa.select(*columns).where(incidents.c.open_placement == str(placement)).with_for_update())
+    row = tx.one_or_none(
+        sa.select(*_COLUMNS).where(incidents.c.open_placement == str(placement)).with_for_update()
+    )
     if row is not None:
         return _near(row)
     c = incident_causes.c
     row = tx.one_or_none(
-        sa.select(*columns, c.happened_at.label("rolled_back_at"))
+        sa.select(*_COLUMNS, c.happened_at.label("rolled_back_at"))
         .join(incident_causes, c.incident == incidents.c.id)
         .where(
             incidents.c.service == placement.service,
@@ -76,4 +81,4 @@ def open_alert_causes(tx: ReadTx, incident: str) -> int:
 
 
 def _near(row: sa.Row[Any], rolled_back_at: datetime | None = None) -> Near:
-    return Near(row.id, row.priority, row.state in OPEN, rolled_back_at)
+    return Near(row.id, row.priority, row.state in OPEN, rolled_back_at, row.resolved_at)

@@ -92,6 +92,7 @@ def join_or_open(
             else None,
             now=tx.now,
             rollback_window_s=rollback_window_s,
+            told_at=cause.happened_at if cause.can_come_back else None,
         )
         if decision.action == "ignore":
             assert decision.incident is not None
