@@ -199,6 +199,15 @@ def test_a_key_that_is_missing_is_made_from_what_the_alert_says(world: World) ->
     assert one.id != world.raised("", rule="backup", summary="the restore failed").id
 
 
+def test_signs_without_a_place_and_a_rule_are_told_one_by_one_and_those_of_a_placement_once(world: World) -> None:
+    for summary in ("the database is down", "the payment provider is down", "the database is down"):
+        world.raised(summary, summary=summary, rule="", service=None, environment=None)
+    assert world.told() == ["raised"] * 2
+    for summary in ("the database is down", "the payment provider is down"):
+        world.raised(summary, summary=summary, rule="")
+    assert world.told() == ["raised"] * 3
+
+
 def test_lists_are_paged_by_urgency_without_losing_or_repeating_any(world: World) -> None:
     for n in range(25):
         world.raised(f"k{n}", priority=f"P{n % 4}")

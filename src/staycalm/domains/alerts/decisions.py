@@ -69,7 +69,7 @@ def check_report(report: Report) -> Report:
     summary = _CONTROL.sub(" ", report.summary).strip()[:SUMMARY_LIMIT]
     if not summary:
         raise Invalid("no-summary", "an alert needs a summary", next_step="Say in one line what is wrong.")
-    rule = _CONTROL.sub(" ", report.rule).strip()[:LABEL_LIMIT] or report.source
+    rule = _CONTROL.sub(" ", report.rule).strip()[:LABEL_LIMIT] or _rule_of_nothing(report, summary)
     key = report.dedup_key.strip() or f"{rule}/{report.environment}/{summary}"[:KEY_LIMIT]
     if len(key) > KEY_LIMIT or _CONTROL.search(key):
         raise Invalid("bad-dedup-key", f"dedup_key must be one line of at most {KEY_LIMIT} characters")
@@ -82,6 +82,14 @@ def check_report(report: Report) -> Report:
     if (summary, rule, key) == (report.summary, report.rule, report.dedup_key):
         return report
     return replace(report, summary=summary, rule=rule, dedup_key=key)
+
+
+def _rule_of_nothing(report: Report, summary: str) -> str:
+    """Return what stands for a rule that was not told: the source, for signs of one placement are handled as one.
+
+    Those of none in particular have nothing in common but who says so, and are not told as one.
+    """
+    return report.source if report.service or report.environment else summary[:LABEL_LIMIT]
 
 
 def firing(
