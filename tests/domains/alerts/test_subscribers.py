@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from staycalm.core.errors import Conflict
 from staycalm.core.self_events import DeliveryDied
 from staycalm.domains.alerts import service
 from staycalm.domains.alerts.public import follow_overdue_work
 from staycalm.domains.alerts.working_hours import is_working_time
 from staycalm.domains.deployments.events import DeploymentHeld, DeploymentResumed, RollbackFailed
+from staycalm.domains.monitoring.conditions.model import conditions
 from staycalm.domains.monitoring.events import ConditionCleared, ConditionFiring, HealthReported
 from staycalm.domains.oncall.events import (
     CoverageGapFound,
@@ -20,6 +22,7 @@ from staycalm.domains.oncall.events import (
     NobodyPaged,
     PageAcknowledged,
 )
+from staycalm.kit.database import Tx
 from tests.domains.alerts.world import ALICE, World
 
 PLACE = {"service": "shop", "environment": "production"}
@@ -57,6 +60,21 @@ def test_the_same_condition_told_twice_is_one_alert(world: World) -> None:
     world.tell(firing())
     world.tell(firing())
     assert world.told() == ["raised"]
+
+
+def test_an_end_that_is_delivered_late_does_not_end_what_fires_again(world: World) -> None:
+    def stands(tx: Tx, phase: str) -> None:
+        values = {"rule": "service-down", **PLACE, "phase": phase, "held_s": 0, "health": "breach", "detail": "",
+                  "priority": "P0"}  # fmt: skip
+        tx.upsert(conditions, values, on=["rule", "service", "environment"])
+
+    world.write(stands, "firing")
+    for event in (firing(), firing(), cleared()):
+        world.tell(event)
+    assert world.only().state == "firing"
+    world.write(stands, "inactive")
+    world.tell(cleared())
+    assert world.only().state == "resolved"
 
 
 def test_a_condition_under_maintenance_pages_nobody(world: World) -> None:
@@ -182,9 +200,6 @@ def test_dead_letters_of_one_subscriber_are_one_alert_however_many_there_are(wor
 
 
 def test_a_person_cannot_resolve_what_its_rule_still_holds_open(world: World) -> None:
-    from staycalm.core.errors import Conflict
-    from staycalm.domains.monitoring.conditions.model import conditions
-
     world.tell(firing())
     row = {
         "rule": "service-down", **PLACE, "phase": "firing", "held_s": 0, "health": "breach", "detail": "",

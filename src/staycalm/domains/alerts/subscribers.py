@@ -16,6 +16,7 @@ from staycalm.domains.alerts.settings import AlertsSettings
 from staycalm.domains.alerts.working_hours import is_working_time
 from staycalm.domains.catalog import public as catalog
 from staycalm.domains.deployments.events import DeploymentHeld, DriftFound, RollbackFailed
+from staycalm.domains.monitoring import public as monitoring
 from staycalm.domains.monitoring.events import ConditionCleared, ConditionFiring, HealthReported
 from staycalm.domains.oncall import public as oncall
 from staycalm.domains.oncall.events import (
@@ -50,8 +51,13 @@ def raise_for_condition(tx: Tx, recorded: Recorded[ConditionFiring], *, settings
 
 
 def resolve_for_condition(tx: Tx, recorded: Recorded[ConditionCleared]) -> None:
-    """A rule that does not fire any more has no open alert."""
+    """A rule that does not fire any more has no open alert.
+
+    Firing is delivered before clearing: of a backlog that tells of both twice, the first end comes last.
+    """
     event = recorded.event
+    if monitoring.is_firing(tx, event.rule, event.service or "", event.environment or ""):
+        return
     resolve_alert(tx, SYSTEM, dedup_key=event.subject, service=event.service, reason=event.reason)
 
 
