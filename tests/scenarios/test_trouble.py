@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from staycalm.ports.errors import OutsideUnavailable
 from tests.scenarios.conftest import Make
 from tests.scenarios.organisation import QUIET, SHOP_FILE
+from tests.scenarios.outside import Version
 from tests.scenarios.running import Moment
 from tests.scenarios.test_deployments import end_of
 from tests.scenarios.test_escalations import people_of_steps
-from tests.scenarios.world import World
+from tests.scenarios.world import World, digest_of
 
 
 def dies_at_every(world: World, nth: int, moment: Moment) -> None:
@@ -138,6 +140,32 @@ def test_a_clock_set_by_an_hour_stops_no_escalation_and_is_told(office: World, h
     office.fast_forward(hours=3)
     assert people_of_steps(office) == [["alice"], ["bob"], ["carol"]] * 2
     assert len(office.alerts("clock-stepped")) == 1
+
+
+def test_a_clock_that_is_set_back_keeps_nobody_waiting(office: World) -> None:
+    office.declare("nobody can pay", "P0")
+    office.fast_forward(minutes=2)
+    office.step_clock(-3600)
+    office.fast_forward(minutes=10)
+    assert office.paged() == ["alice", "bob"]
+
+
+def test_a_clock_that_is_set_back_in_a_rollout_leaves_nothing_unwatched(shop: World) -> None:
+    shop.deploy("shop", "v2")
+    shop.until(lambda: shop.share("v2") == 10, minutes=2)
+    shop.step_clock(-3600)
+    shop.outside.machine.put(digest_of("shop v2"), Version(error_rate=0.3))
+    shop.until(lambda: shop.newest_state() == "rolled-back", minutes=2)
+    shop.outside.machine.kill("shop-production-1")
+    shop.expect_page("alice", within=60)
+
+
+def test_a_page_that_is_tried_again_is_so_by_a_clock_that_is_set_back(office: World) -> None:
+    office.outside.email.fail(OutsideUnavailable("connection refused"), times=4, address="alice@example.com")
+    office.declare("nobody can pay", "P0")
+    office.fast_forward(seconds=20)
+    office.step_clock(-3600)
+    office.expect_page("alice", within=120)
 
 
 def test_the_same_seed_tells_the_same_story_byte_for_byte(make_world: Make) -> None:

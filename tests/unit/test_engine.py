@@ -116,6 +116,16 @@ def test_an_event_that_is_not_due_yet_is_not_overtaken_by_a_younger_one(
     assert heard == [0, 1, 2, 3]
 
 
+def test_a_clock_that_is_set_back_holds_no_event_back(world_db: Database, clock: VirtualClock) -> None:
+    heard: list[int] = []
+    engine = engine_of(world_db, [Subscription("t.hear", Knocked, lambda tx, r: heard.append(r.event.n))])
+    drive(world_db.write(knock, "front", 1))
+    clock.advance(hours=-1)
+    drive(engine.back_fill())
+    drive(engine.turn())
+    assert heard == [1]
+
+
 def test_an_event_that_cannot_be_read_any_more_becomes_a_dead_letter(
     world_db: Database, clock: VirtualClock
 ) -> None:

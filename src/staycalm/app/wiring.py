@@ -17,6 +17,7 @@ from staycalm.domains.catalog import events as catalog
 from staycalm.domains.catalog.questions import FileSection
 from staycalm.domains.deployments import events as deployments
 from staycalm.domains.deployments import reconcile as deployments_reconcile
+from staycalm.domains.deployments import subscribers as on_deployments
 from staycalm.domains.deployments.retention import retention_rules as deployments_retention
 from staycalm.domains.deployments.watching.counters import Meters
 from staycalm.domains.incidents import events as incidents
@@ -94,6 +95,8 @@ def subscriptions(settings: Settings) -> list[Subscription]:
         Subscription("oncall.over", oncall.EscalationStopped, on_oncall.tell_that_it_is_over, LATER),
         Subscription("oncall.unreached", oncall.NotificationFailed,
                      on_oncall.hurry_when_nobody_was_reached, FIRST),
+        Subscription("oncall.clock-stepped", own.ClockStepped,
+                     partial(on_oncall.wait_no_longer, settings=settings.oncall), FIRST),
         Subscription("oncall.contact-changed", oncall.ContactMethodChanged,
                      on_oncall.check_coverage_after_contact_change, LATER),
         Subscription("oncall.person-left", accounts.PersonDeactivated,
@@ -103,6 +106,8 @@ def subscriptions(settings: Settings) -> list[Subscription]:
         # What changed is looked at now, and a release knows where it arrived.
         Subscription("monitoring.placement-changed", catalog.PlacementChanged, on_monitoring.on_catalog_changed),
         Subscription("monitoring.file-applied", catalog.FileApplied, on_monitoring.on_catalog_changed),
+        Subscription("monitoring.clock-stepped", own.ClockStepped, on_monitoring.on_clock_stepped, FIRST),
+        Subscription("deployments.clock-stepped", own.ClockStepped, on_deployments.on_clock_stepped, FIRST),
         Subscription("monitoring.candidate-ready", deployments.CandidateReady,
                      on_monitoring.on_deployment_moved),
         Subscription("monitoring.completed", deployments.DeploymentCompleted, on_monitoring.on_deployment_moved),

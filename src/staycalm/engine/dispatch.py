@@ -186,6 +186,7 @@ def back_fill(tx: Tx, subscriptions: Subscriptions) -> int:
 
     During a rolling upgrade old code writes events without a delivery for a subscriber only new code has.
     """
+    _bring_back(tx)
     positions = {row.name: row.since_seq for row in tx.rows(sa.select(subscribers))}
     horizon = int(tx.scalar(sa.select(sa.func.max(events.c.seq)).where(log.visible(tx))) or 0)
     missing = 0
@@ -200,6 +201,16 @@ def back_fill(tx: Tx, subscriptions: Subscriptions) -> int:
         if since > positions[subscription.name]:
             tx.upsert(subscribers, {"name": subscription.name, "since_seq": since}, on=["name"])
     return missing
+
+
+def _bring_back(tx: Tx) -> None:
+    """No delivery waits longer than for its next try: the clock it was due by has been set back since."""
+    longest = tx.now + timedelta(seconds=RETRY_CAP_S)
+    tx.execute(
+        deliveries.update()
+        .where(deliveries.c.state == "pending", deliveries.c.due_at > longest)
+        .values(due_at=tx.now)
+    )
 
 
 def _fill(tx: Tx, subscription: Subscription, since: int, horizon: int) -> tuple[int, int]:

@@ -124,6 +124,11 @@ def wake(tx: Tx, placement: Placement) -> None:
     tx.execute(_PLACE, {"which": str(placement), "due_at": tx.now})
 
 
+def wake_all(tx: Tx) -> None:
+    """Every placement that is looked at later is looked at now."""
+    tx.execute(placements.update().where(placements.c.due_at > tx.now).values(due_at=tx.now))
+
+
 def insert_revision(tx: Tx, r: Revision, number: int) -> None:
     """The revision is stored."""
     row = {field.name: getattr(r, field.name) for field in fields(r)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from staycalm.core.events import Event, Recorded
 from staycalm.core.placement import Placement
+from staycalm.core.self_events import ClockStepped
 from staycalm.domains.catalog.events import FileApplied, PlacementChanged
 from staycalm.domains.deployments.events import CandidateReady, DeploymentCompleted, DeploymentRolledBack
 from staycalm.domains.monitoring.watching import service
@@ -13,6 +14,12 @@ from staycalm.kit.database import Tx
 def on_catalog_changed(tx: Tx, recorded: Recorded[PlacementChanged] | Recorded[FileApplied]) -> None:
     """What is watched is compared with the catalog and the rules."""
     service.wake_sync(tx)
+
+
+def on_clock_stepped(tx: Tx, recorded: Recorded[ClockStepped]) -> None:
+    """What a clock that was set back would leave unwatched is looked at now."""
+    if recorded.event.step_s < 0:
+        service.wake_late(tx)
 
 
 def on_deployment_moved(

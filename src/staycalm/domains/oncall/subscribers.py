@@ -5,6 +5,7 @@ from __future__ import annotations
 from staycalm.core.actor import SYSTEM
 from staycalm.core.events import Recorded
 from staycalm.core.priority import parse_priority
+from staycalm.core.self_events import ClockStepped
 from staycalm.domains.accounts.events import PersonDeactivated, PersonReactivated
 from staycalm.domains.alerts.events import AlertAcknowledged, AlertRaised, AlertResolved
 from staycalm.domains.oncall.coverage import service as coverage
@@ -12,7 +13,9 @@ from staycalm.domains.oncall.escalations import closing
 from staycalm.domains.oncall.escalations import queries as escalation_queries
 from staycalm.domains.oncall.escalations import service as escalations
 from staycalm.domains.oncall.events import ContactMethodChanged, EscalationStopped, NotificationFailed
+from staycalm.domains.oncall.notifications import service as notifications
 from staycalm.domains.oncall.policies.queries import timing_by_priority
+from staycalm.domains.oncall.settings import OncallSettings
 from staycalm.kit.database import Tx
 
 
@@ -66,6 +69,13 @@ def hurry_when_nobody_was_reached(tx: Tx, recorded: Recorded[NotificationFailed]
     event = recorded.event
     if event.is_unreached and event.escalation is not None and event.step is not None:
         escalations.hurry(tx, event.escalation, event.step)
+
+
+def wait_no_longer(tx: Tx, recorded: Recorded[ClockStepped], *, settings: OncallSettings) -> None:
+    """Whoever is asked next is asked in time, by a clock that was set back, too."""
+    if recorded.event.step_s < 0:
+        escalations.wait_no_longer(tx)
+        notifications.wait_no_longer(tx, retry_cap_s=settings.retry_cap_s)
 
 
 def check_coverage_after_contact_change(tx: Tx, _recorded: Recorded[ContactMethodChanged]) -> None:

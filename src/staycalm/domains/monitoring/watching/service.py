@@ -154,6 +154,13 @@ def wake(tx: Tx, placement: Placement) -> None:
     )
 
 
+def wake_late(tx: Tx) -> None:
+    """Nothing is looked at later than at its next beat: the clock it was due by has been set back."""
+    for watch in list_watches(tx):
+        if watch.due_at > tx.now + timedelta(seconds=watch.interval_s):
+            put_off_key(tx, watch.key, 0.0)
+
+
 def wake_sync(tx: Tx) -> None:
     """What is watched is compared with the catalog now."""
     if not add(tx, SYNC):

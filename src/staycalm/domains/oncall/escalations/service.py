@@ -37,6 +37,7 @@ from staycalm.domains.oncall.policies.roster import Roster
 from staycalm.kit.database import Tx
 
 TRIES = 5
+MOST_OPEN = 1000
 
 
 def start_escalation(
@@ -195,6 +196,14 @@ def page_again(tx: Tx, actor: Actor, subject: str, *, reason: str) -> Escalation
     return _begin_again(tx, actor, queries.get_open(tx, subject), reason, {})
 
 
+def wait_no_longer(tx: Tx) -> None:
+    """No step or acknowledgement lasts longer from now than it was given: the clock has been set back."""
+    for found in queries.list_open(tx, limit=MOST_OPEN):
+        latest = tx.now + timedelta(seconds=_lasts_s(found))
+        if found.due_at is not None and found.due_at > latest:
+            _update(tx, found, {"due_at": latest})
+
+
 def hurry(tx: Tx, escalation: str, step: str) -> None:
     """The next step is due now when every message of the present one has failed for good: waiting helps nobody."""
     found = queries.find_escalation(tx, escalation)
@@ -263,6 +272,13 @@ def _change(tx: Tx, found: Escalation, verb: str, values: Callable[[Escalation],
 
 def _busy(subject: str) -> Conflict:
     return Conflict("busy", f"the page for {subject} is changing", next_step="Try again.")
+
+
+def _lasts_s(escalation: Escalation) -> float:
+    """Return for how many seconds what it waits for just now was given at most."""
+    if escalation.state == "acknowledged":
+        return escalation.acknowledgement_timeout_s
+    return max(step.wait_s for step in escalation.steps)
 
 
 def _end_of_acknowledgement(tx: Tx, escalation: Escalation) -> datetime | None:

@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
 
+import sqlalchemy as sa
+
 from staycalm.core.machine import move
 from staycalm.core.priority import PRIORITIES
 from staycalm.domains.oncall.contacts.decisions import ContactMethod
@@ -17,6 +19,7 @@ from staycalm.domains.oncall.notifications.queries import token_hash
 from staycalm.kit.database import Tx
 
 LINK_PREFIX = "sc_ack_"
+MOST_WAITING = 5000
 
 
 def queue(
@@ -73,6 +76,16 @@ def cancel_of_escalation(tx: Tx, escalation: str) -> None:
         .values(state=move(NOTIFICATION, "pending", "cancel"), is_wanted=False, due_at=None, ended_at=tx.now)
     )
     tx.execute(notifications.update().where(is_its, notifications.c.state == "sending").values(is_wanted=False))
+
+
+def wait_no_longer(tx: Tx, *, retry_cap_s: float) -> None:
+    """No message waits longer from now than it was given, and its end is as far: the clock has been set back."""
+    waiting = sa.select(notifications).where(notifications.c.due_at > tx.now).limit(MOST_WAITING)
+    for row in tx.rows(waiting):
+        lasts = row.due_at - row.queued_at if row.attempts == 0 else timedelta(seconds=retry_cap_s)
+        values = {"due_at": min(row.due_at, tx.now + lasts), "queued_at": min(row.queued_at, tx.now)}
+        is_as_seen = sa.and_(notifications.c.id == row.id, notifications.c.due_at == row.due_at)
+        tx.execute(notifications.update().where(is_as_seen).values(values))
 
 
 def make_link(
