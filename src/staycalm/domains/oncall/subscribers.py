@@ -65,9 +65,12 @@ def tell_that_it_is_over(tx: Tx, recorded: Recorded[EscalationStopped]) -> None:
 
 
 def hurry_when_nobody_was_reached(tx: Tx, recorded: Recorded[NotificationFailed]) -> None:
-    """A step none of whose messages arrived does not wait for an answer."""
+    """A step none of whose messages arrived does not wait for an answer.
+
+    `is_unreached` cannot tell: of two messages that fail at one instant each takes the other to be on its way.
+    """
     event = recorded.event
-    if event.is_unreached and event.escalation is not None and event.step is not None:
+    if event.is_final and event.escalation is not None and event.step is not None:
         escalations.hurry(tx, event.escalation, event.step)
 
 

@@ -34,7 +34,7 @@ def check(tx: Tx, name: str, settings: OncallSettings) -> None:
 
     A notice is told when it is new, everything else every night.
     """
-    stored = queries.find_schedule(tx, name)
+    stored = queries.lock_schedule(tx, name)
     if stored is None:
         return
     found = find_findings(tx, name, days=settings.coverage_days)

@@ -58,6 +58,12 @@ def find_schedule(tx: ReadTx, name: str) -> StoredSchedule | None:
     return _stored(row) if row is not None else None
 
 
+def lock_schedule(tx: ReadTx, name: str) -> StoredSchedule | None:
+    """Return the schedule, or None; nobody else changes it until the transaction ends."""
+    row = tx.one_or_none(sa.select(schedules).where(schedules.c.name == name).with_for_update())
+    return _stored(row) if row is not None else None
+
+
 def get_schedule(tx: ReadTx, name: str) -> StoredSchedule:
     """Return the schedule; raises NotFound."""
     found = find_schedule(tx, name)

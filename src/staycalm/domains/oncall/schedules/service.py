@@ -147,7 +147,7 @@ def remove_override(tx: Tx, actor: Actor, *, schedule: str, id: str) -> None:
 
 def refresh(tx: Tx, name: str, *, check_coverage: bool = False) -> None:
     """Whoever is on call now holds the on-call role until their turn ends, and the next change is due then."""
-    stored = queries.find_schedule(tx, name)
+    stored = queries.lock_schedule(tx, name)
     if stored is None:
         return
     turn = queries.turn_now(tx, stored)
