@@ -16,7 +16,7 @@ import argon2
 import axe_playwright_python
 from playwright.sync_api import Browser, BrowserContext, StorageState
 
-from staycalm.domains.accounts import service as accounts
+from staycalm.domains.accounts import links
 from tests.browser.conftest import WAIT_MS, sign_in
 from tests.browser.gallery import _prepare, pages
 from tests.browser.server import Server
@@ -63,10 +63,10 @@ def addresses(server: Server, *, has_data: bool) -> list[str]:
 
 def join_first(server: Server) -> None:
     """The first admin, `root`, exists on a server that had nobody."""
-    code = server.write(accounts.make_set_up_link, valid_s=3600.0)
+    code = server.write(links.make_set_up_link, valid_s=3600.0)
     hashed = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
     values = {"handle": "root", "name": "Rosa Root", "email": "root@example.com", "time_zone": "UTC"}
-    server.write(accounts.complete_set_up, code, password_hash=hashed, **values)
+    server.write(links.complete_set_up, code, password_hash=hashed, **values)
 
 
 def signed_in(browser: Browser, server: Server) -> StorageState:

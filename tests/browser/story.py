@@ -14,7 +14,7 @@ from staycalm.app import wiring
 from staycalm.app.settings import Settings
 from staycalm.core.actor import Actor
 from staycalm.core.placement import Placement
-from staycalm.domains.accounts import service as accounts
+from staycalm.domains.accounts import links
 from staycalm.domains.alerts import reconcile as alerts_reconcile
 from staycalm.domains.alerts import service as alerts
 from staycalm.domains.alerts.muting import service as muting
@@ -109,10 +109,10 @@ class Story(OncallWorld):
         self.router, self.target, self.smoke = FakeRouter(clock), FakeTarget(clock), FakeSmoke()
         super().__init__(database, clock)
         self._hire_everybody()
-        code = self.write(accounts.make_set_up_link, valid_s=3600.0)
+        code = self.write(links.make_set_up_link, valid_s=3600.0)
         hashed = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
         self.write(
-            accounts.complete_set_up, code, password_hash=hashed, handle="root", name="Rosa Root",
+            links.complete_set_up, code, password_hash=hashed, handle="root", name="Rosa Root",
             email="root@example.com", time_zone="UTC",
         )  # fmt: skip
         later = (clock.now() + timedelta(days=6)).date().isoformat()

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from staycalm.core.actor import Actor
-from staycalm.domains.accounts.service import make_set_up_link
+from staycalm.domains.accounts.links import make_set_up_link
 from staycalm.domains.alerts import queries as alert_queries
 from staycalm.domains.deployments import queries as deployment_queries
 from staycalm.domains.deployments import service as deployments

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from staycalm.core.actor import SYSTEM
-from staycalm.domains.accounts import queries, service
+from staycalm.domains.accounts import links, queries, service
 from staycalm.kit.database.log import after
 from tests.browser.conftest import context, next_page, sign_in
 from tests.browser.reachable import Clinic, Inbox, Working, reachable
@@ -47,13 +47,13 @@ class Office:
         values = {"name": name, "email": f"{handle}@x.example", "roles": roles}
         invitation = self.server.write(service.invite, SYSTEM, handle=handle, **values)
         hashed = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
-        self.server.write(service.accept_invitation, invitation.code, hashed)
+        self.server.write(links.accept_invitation, invitation.code, hashed)
 
 
 @pytest.fixture(scope="module")
 def office(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     with reachable(tmp_path_factory.mktemp("office") / "data") as (server, inbox, clinic):
-        code = server.write(service.make_set_up_link, valid_s=3600.0)
+        code = server.write(links.make_set_up_link, valid_s=3600.0)
         found = Office(server, inbox, clinic, f"{server.url}/set-up/{code}", browser)
         opened = context(browser)
         _first_run_with_the_keyboard(opened.new_page(), found)

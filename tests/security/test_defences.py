@@ -17,8 +17,8 @@ from staycalm.app.console import PlainFormatter
 from staycalm.app.openapi import permissions
 from staycalm.core.actor import SYSTEM
 from staycalm.core.errors import Invalid
+from staycalm.domains.accounts.links import accept_invitation
 from staycalm.domains.accounts.public import invite
-from staycalm.domains.accounts.service import accept_invitation
 from staycalm.domains.accounts.sign_in.decisions import neighbourhood
 from staycalm.domains.accounts.sign_in.queries import find_credentials
 from staycalm.domains.accounts.sign_in.service import await_turn

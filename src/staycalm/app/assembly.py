@@ -12,7 +12,7 @@ from staycalm.domains.accounts import api as accounts_api
 from staycalm.domains.accounts import pages as accounts_pages
 from staycalm.domains.accounts.edge import AccountsEdge
 from staycalm.domains.accounts.guard import AccountsGuard
-from staycalm.domains.accounts.service import make_set_up_link
+from staycalm.domains.accounts.links import make_set_up_link
 from staycalm.domains.accounts.sign_in.local import ensure_local_token_file
 from staycalm.domains.accounts.sign_in.passwords import Passwords
 from staycalm.domains.alerts import api as alerts_api

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 
 from staycalm.core.actor import Actor
 from staycalm.core.errors import StayCalmError
-from staycalm.domains.accounts import service
+from staycalm.domains.accounts import links, service
 from staycalm.domains.accounts.edge import Edge
 from staycalm.domains.accounts.people import Invitation
 from staycalm.domains.accounts.public import STANDING_ROLES, Identity, decide, get_person
@@ -62,7 +62,7 @@ async def change_roles(
 @page_router.post("/people/{handle}/link")
 async def make_link(request: Request, db: Db, who: Admin, edge: Edge, handle: str) -> Response:
     """There is a new link to set a password with; the older one is dead."""
-    invitation = await db.write(service.renew_invitation, who, handle, valid_s=edge.settings.invitation_s)
+    invitation = await db.write(links.renew_invitation, who, handle, valid_s=edge.settings.invitation_s)
     return _link(request, handle, invitation)
 
 

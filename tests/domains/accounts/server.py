@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 import staycalm
 from staycalm.core.actor import Actor
-from staycalm.domains.accounts import service
+from staycalm.domains.accounts import links, service
 from staycalm.domains.accounts.api import router
 from staycalm.domains.accounts.edge import AccountsEdge
 from staycalm.domains.accounts.guard import AccountsGuard
@@ -75,7 +75,7 @@ class Server:
         )
         assert invitation is not None
         hashed = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
-        return drive(self.db.write(service.accept_invitation, invitation.code, hashed))
+        return drive(self.db.write(links.accept_invitation, invitation.code, hashed))
 
     def token(self, handle: str, *roles: str) -> dict[str, str]:
         """The person exists; returns headers with a token of theirs."""

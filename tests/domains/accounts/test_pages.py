@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi.routing import APIRoute
 
-from staycalm.domains.accounts import service
+from staycalm.domains.accounts import links, service
 from staycalm.kit.http import permission_of
 from tests.conftest import VirtualClock, Write
 from tests.domains.accounts.server import HERE, PASSWORD, ROUTERS, SYSTEM, Server
@@ -133,7 +133,7 @@ def test_another_site_cannot_sign_somebody_in(server: Server) -> None:
 
 
 def test_the_set_up_link_makes_the_first_admin_once(server: Server, write: Write) -> None:
-    code = write(service.make_set_up_link, valid_s=3600)
+    code = write(links.make_set_up_link, valid_s=3600)
     client = server.client()
     for _ in range(2):
         assert "the first admin" in client.get(f"/set-up/{code}").text

@@ -9,7 +9,7 @@ import pytest
 
 from staycalm.core.actor import SYSTEM, Actor
 from staycalm.core.errors import Conflict, Invalid, NotFound
-from staycalm.domains.accounts import queries, service
+from staycalm.domains.accounts import links, queries, service
 from staycalm.domains.accounts.people import Invitation
 from staycalm.kit.database.log import after
 from tests.conftest import VirtualClock, Write
@@ -37,27 +37,27 @@ def test_an_invited_person_has_an_account_but_no_password(write: Write, read: Wr
 def test_an_invitation_is_accepted_once(write: Write, read: Write) -> None:
     invitation = invite(write)
     assert invitation is not None
-    assert write(service.accept_invitation, invitation.code, "hash") == "ada"
+    assert write(links.accept_invitation, invitation.code, "hash") == "ada"
     assert read(queries.get_person, "ada").has_password
     with pytest.raises(NotFound):
-        write(service.accept_invitation, invitation.code, "other hash")
+        write(links.accept_invitation, invitation.code, "other hash")
 
 
 def test_an_invitation_dies_of_age_and_of_a_newer_one(write: Write, clock: VirtualClock) -> None:
     first = invite(write)
     assert first is not None
-    second = write(service.renew_invitation, ADMIN, "ada")
+    second = write(links.renew_invitation, ADMIN, "ada")
     with pytest.raises(NotFound):
-        write(service.accept_invitation, first.code, "hash")
+        write(links.accept_invitation, first.code, "hash")
     clock.advance(days=7)
     with pytest.raises(NotFound):
-        write(service.accept_invitation, second.code, "hash")
+        write(links.accept_invitation, second.code, "hash")
 
 
 def test_no_secret_is_in_the_log(write: Write, read: Write) -> None:
     invitation = invite(write)
     assert invitation is not None
-    write(service.accept_invitation, invitation.code, "$argon2id$hash")
+    write(links.accept_invitation, invitation.code, "$argon2id$hash")
     told = str([each.body for each in read(after, 0)])
     assert invitation.code not in told and "argon2" not in told
 
@@ -92,7 +92,7 @@ def test_one_person_has_one_account(write: Write) -> None:
 def test_a_deactivated_person_holds_nothing_and_may_come_back(write: Write, read: Write) -> None:
     invitation = invite(write)
     assert invitation is not None
-    write(service.accept_invitation, invitation.code, "hash")
+    write(links.accept_invitation, invitation.code, "hash")
     write(service.deactivate, ADMIN, "ada")
     write(service.deactivate, ADMIN, "ada")
     assert read(queries.effective_roles, "ada") == frozenset()
@@ -163,13 +163,13 @@ def test_an_override_ends_an_assumption_and_another_cause_keeps_the_role(
 
 
 def test_the_first_admin_comes_by_the_set_up_link_once(write: Write, read: Write) -> None:
-    old = write(service.make_set_up_link, valid_s=3600)
-    code = write(service.make_set_up_link, valid_s=3600)
+    old = write(links.make_set_up_link, valid_s=3600)
+    code = write(links.make_set_up_link, valid_s=3600)
     values = {"name": "Root", "email": "root@x.example", "time_zone": "UTC", "password_hash": "h"}
     with pytest.raises(NotFound):
-        write(service.complete_set_up, old, handle="root", **values)
-    write(service.complete_set_up, code, handle="root", **values)
+        write(links.complete_set_up, old, handle="root", **values)
+    write(links.complete_set_up, code, handle="root", **values)
     assert read(queries.effective_roles, "root") == {"admin"}
     with pytest.raises(Conflict):
-        write(service.complete_set_up, code, handle="mallory", **(values | {"email": "m@x.example"}))
-    assert write(service.make_set_up_link, valid_s=3600) is None
+        write(links.complete_set_up, code, handle="mallory", **(values | {"email": "m@x.example"}))
+    assert write(links.make_set_up_link, valid_s=3600) is None

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from staycalm.domains.accounts import queries, service
+from staycalm.domains.accounts import links, queries, service
 from staycalm.domains.accounts.sign_in.devices import device
 from tests.conftest import Write
 from tests.domains.accounts.server import PASSWORD, SYSTEM, Server, bearer
@@ -85,7 +85,7 @@ def test_a_name_of_4000_characters_is_refused_in_words(server: Server) -> None:
 
 
 def test_the_set_up_form_says_what_is_too_long_and_keeps_the_rest(server: Server, write: Write) -> None:
-    code = write(service.make_set_up_link, valid_s=3600)
+    code = write(links.make_set_up_link, valid_s=3600)
     form = {"handle": "root", "name": "n" * 4000, "email": "root@x.example", "password": PASSWORD}
     refused = server.client().post(f"/set-up/{code}", data=form)
     assert refused.status_code == 422

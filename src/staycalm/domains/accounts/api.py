@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 
 from staycalm.core.actor import Actor
-from staycalm.domains.accounts import queries, service
+from staycalm.domains.accounts import links, queries, service
 from staycalm.domains.accounts.decisions import Resource, decide, explain
 from staycalm.domains.accounts.edge import Edge, Mine
 from staycalm.domains.accounts.guard import check_transport, client_address
@@ -160,7 +160,7 @@ async def renew_invitation(
     db: Db, who: Annotated[Actor, allow("people", "write")], edge: Edge, handle: str
 ) -> InvitationOut:
     """The person has a new link to set a password with; the older one is dead."""
-    invitation = await db.write(service.renew_invitation, who, handle, valid_s=edge.settings.invitation_s)
+    invitation = await db.write(links.renew_invitation, who, handle, valid_s=edge.settings.invitation_s)
     return invitation_out(handle, invitation)
 
 

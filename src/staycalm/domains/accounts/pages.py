@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from staycalm.core.errors import StayCalmError, Unauthenticated
-from staycalm.domains.accounts import queries, service, settings_pages
+from staycalm.domains.accounts import links, queries, settings_pages
 from staycalm.domains.accounts.edge import AccountsEdge, Edge, Mine
 from staycalm.domains.accounts.guard import (
     check_origin,
@@ -76,7 +76,7 @@ async def set_up(
     values = {"handle": handle.strip(), "name": name, "email": email, "time_zone": time_zone}
     try:
         hashed = await hash_password(edge, password, handle.strip(), name)
-        await db.write(service.complete_set_up, code, password_hash=hashed, **values)
+        await db.write(links.complete_set_up, code, password_hash=hashed, **values)
     except StayCalmError as error:
         return _private(_set_up(request, status=error.status, code=code, problem=told(error), form=values))
     return await _signed_in(request, db, edge, handle.strip(), password, "/welcome/contact")
@@ -99,7 +99,7 @@ async def accept_invitation(request: Request, db: Db, edge: Edge, code: str, pas
     handle = link.handle if link is not None else None
     try:
         hashed = await hash_password(edge, password, handle or "")
-        await db.write(service.accept_invitation, code, hashed)
+        await db.write(links.accept_invitation, code, hashed)
     except StayCalmError as error:
         return _private(view(request, "accounts/invitation.html", status=error.status, code=code, handle=handle,
                              problem=told(error)))  # fmt: skip

@@ -1,40 +1,38 @@
-"""Writing people, their roles, and the one-time links that let them in."""
+"""Writing people, their passwords and their roles. How they are let in is in `links`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from staycalm.core.actor import Actor
-from staycalm.core.errors import Conflict, Invalid, NotFound
-from staycalm.core.placement import check_name
-from staycalm.core.text import has_control
-from staycalm.core.zones import find_zone
-from staycalm.domains.accounts.decisions import STANDING_ROLES, check_role
+from staycalm.core.errors import Conflict
+from staycalm.domains.accounts.decisions import check_role
+from staycalm.domains.accounts.details import (
+    check_email,
+    check_handle,
+    check_person_name,
+    check_standing,
+    check_time_zone,
+    checked_details,
+)
 from staycalm.domains.accounts.events import (
-    InvitationAccepted,
-    InvitationIssued,
     PasswordChanged,
     PersonChanged,
     PersonDeactivated,
     PersonInvited,
     PersonReactivated,
     RoleAssumed,
-    SetUpCompleted,
     person_subject,
 )
-from staycalm.domains.accounts.model import links, people, role_assumptions
-from staycalm.domains.accounts.people import Invitation, Link, ManagedBy
-from staycalm.domains.accounts.queries import find_link, find_person, get_person, has_anybody
-from staycalm.domains.accounts.secrets import digest, label
+from staycalm.domains.accounts.links import INVITATION_S, end_links, renew_invitation
+from staycalm.domains.accounts.model import people, role_assumptions
+from staycalm.domains.accounts.people import Invitation, ManagedBy
+from staycalm.domains.accounts.queries import find_person, get_person
 from staycalm.domains.accounts.sign_in.service import end_all_sessions
 from staycalm.kit.database import Tx
-
-RESERVED_HANDLES = frozenset({"local", "staycalm", "system", "anonymous", "unknown", "ci"})
-LONGEST_NAME = 200
-INVITATION_S = 7 * 86400.0
 
 
 def invite(
@@ -54,15 +52,17 @@ def invite(
     None when the returning person already has a password. Raises Conflict when the handle or the
     e-mail address is taken, Invalid for a bad handle or role.
     """
-    _check_handle(handle)
-    standing = _check_standing(roles)
+    check_handle(handle)
+    standing = check_standing(roles)
     existing = find_person(tx, handle)
     if existing is not None and existing.is_active:
         raise _handle_taken(handle)
     values = {
-        "name": _check_person_name(name), "email": email.strip(), "email_key": _email_key(tx, handle, email),
-        "time_zone": _check_time_zone(time_zone), "roles": standing, "managed_by": managed_by, "is_active": True,
-    }  # fmt: skip
+        **checked_details(tx, handle, name=name, email=email, time_zone=time_zone),
+        "roles": standing,
+        "managed_by": managed_by,
+        "is_active": True,
+    }
     if existing is None:
         row = {"handle": handle, "created_at": tx.now, "password_hash": None, **values}
         if not tx.insert_or_ignore(people, row, on=["handle"]):
@@ -74,61 +74,6 @@ def invite(
         if existing.has_password:
             return None
     return renew_invitation(tx, actor, handle, valid_s=valid_s)
-
-
-def renew_invitation(tx: Tx, actor: Actor, handle: str, *, valid_s: float = INVITATION_S) -> Invitation:
-    """A new link is good and every older one of this person is not. Raises NotFound, Conflict when inactive."""
-    if not get_person(tx, handle).is_active:
-        raise Conflict("person-inactive", f"{handle} is deactivated", next_step="Invite the person again.")
-    code, expires_at = _make_link(tx, "invitation", handle, valid_s)
-    tx.emit(actor, InvitationIssued(subject=person_subject(handle), expires_at=expires_at.isoformat()))
-    return Invitation(handle, code, expires_at)
-
-
-def accept_invitation(tx: Tx, code: str, password_hash: str) -> str:
-    """The invited person has this password and the link is used up; returns the handle. Raises NotFound."""
-    handle = _use_link(tx, code, "invitation").handle or ""
-    person = get_person(tx, handle)
-    if not person.is_active:
-        raise _dead_link()
-    tx.execute(people.update().where(people.c.handle == handle).values(password_hash=password_hash))
-    end_all_sessions(tx, person.actor, handle, reason="password set by invitation")
-    tx.emit(person.actor, InvitationAccepted(subject=person_subject(handle)))
-    return handle
-
-
-def make_set_up_link(tx: Tx, *, valid_s: float) -> str | None:
-    """Return the code of a new set-up link, older ones dead; None once anybody has an account."""
-    if has_anybody(tx):
-        return None
-    return _make_link(tx, "set-up", None, valid_s)[0]
-
-
-def complete_set_up(
-    tx: Tx, code: str, *, handle: str, name: str, email: str, time_zone: str, password_hash: str
-) -> None:
-    """The first admin exists and the set-up link is used up. Raises NotFound, or Conflict when late."""
-    if has_anybody(tx):
-        raise Conflict(
-            "already-set-up", "there is an account already", next_step="Ask an admin for an invitation."
-        )
-    _check_handle(handle)
-    _use_link(tx, code, "set-up")
-    tx.execute(
-        people.insert().values(
-            handle=handle,
-            name=_check_person_name(name),
-            email=email.strip(),
-            email_key=_email_key(tx, handle, email),
-            time_zone=_check_time_zone(time_zone),
-            roles=["admin"],
-            managed_by="web",
-            is_active=True,
-            password_hash=password_hash,
-            created_at=tx.now,
-        )
-    )
-    tx.emit(Actor("person", handle, name.strip()), SetUpCompleted(subject=person_subject(handle)))
 
 
 def change_person(
@@ -145,11 +90,11 @@ def change_person(
     """The person has these values. Raises NotFound, or Conflict when the other side manages the person."""
     person = get_person(tx, handle)
     refuse_other_manager(person.managed_by, managed_by, f"{handle} ")
-    standing = _check_standing(roles)
+    standing = check_standing(roles)
     new = {
-        "name": _check_person_name(name),
+        "name": check_person_name(name),
         "email": email.strip(),
-        "time_zone": _check_time_zone(time_zone),
+        "time_zone": check_time_zone(time_zone),
         "roles": standing,
     }
     old = {"name": person.name, "email": person.email, "time_zone": person.time_zone,
@@ -160,7 +105,7 @@ def change_person(
         )
     changed = [key for key in new if new[key] != old[key]]
     if changed:
-        key = _email_key(tx, handle, email)
+        key = check_email(tx, handle, email)
         tx.execute(people.update().where(people.c.handle == handle).values(email_key=key, **new))
         tx.emit(actor, PersonChanged(subject=person_subject(handle), changed=changed, roles=standing))
 
@@ -174,7 +119,7 @@ def deactivate(tx: Tx, actor: Actor, handle: str, *, managed_by: ManagedBy = "we
     if actor.kind == "person" and actor.id == handle:
         raise Conflict("own-account", "you cannot deactivate yourself", next_step="Ask another admin to do it.")
     tx.execute(people.update().where(people.c.handle == handle).values(is_active=False))
-    tx.execute(links.update().where(links.c.handle == handle, links.c.used_at.is_(None)).values(used_at=tx.now))
+    end_links(tx, handle)
     end_all_sessions(tx, actor, handle, reason="account deactivated")
     tx.emit(actor, PersonDeactivated(subject=person_subject(handle)))
 
@@ -248,81 +193,5 @@ def refuse_other_manager(managed_by: str, asked_by: str, what: str) -> None:
     )
 
 
-def _check_handle(handle: str) -> None:
-    check_name(handle, "handle")
-    if handle in RESERVED_HANDLES:
-        raise Invalid("bad-handle", f"the handle {handle} is taken by StayCalm", next_step="Choose another one.")
-
-
-def _check_person_name(name: str) -> str:
-    found = name.strip()
-    if not 1 <= len(found) <= LONGEST_NAME or has_control(found):
-        raise Invalid(
-            "bad-name",
-            f"a name has 1 to {LONGEST_NAME} characters in one line",
-            next_step="Write it as others know you.",
-        )
-    return found
-
-
-def _check_standing(roles: Iterable[str]) -> list[str]:
-    wanted = sorted({check_role(role) for role in roles})
-    for role in wanted:
-        if role not in STANDING_ROLES:
-            raise Invalid(
-                "bad-role", f"{role} is not a role to hold for ever", next_step=f"Use {', '.join(STANDING_ROLES)}."
-            )
-    return wanted
-
-
-def _check_time_zone(name: str) -> str:
-    if find_zone(name) is None:
-        raise Invalid(
-            "bad-time-zone",
-            f"there is no time zone {name[:100]!r}",
-            next_step="Use an IANA name like Europe/Berlin.",
-        )
-    return name
-
-
-def _email_key(tx: Tx, handle: str, email: str) -> str:
-    key = email.strip().casefold()
-    if "@" not in key.strip("@") or len(key) > 320 or has_control(key):
-        raise Invalid(
-            "bad-email", f"{email[:100]!r} is not an e-mail address", next_step="Write it like ada@example.org."
-        )
-    holder = tx.scalar(sa.select(people.c.handle).where(people.c.email_key == key, people.c.handle != handle))
-    if holder is not None:
-        raise Conflict("email-taken", f"{email} belongs to {holder}", next_step="One person has one account.")
-    return key
-
-
-def _make_link(tx: Tx, purpose: str, handle: str | None, valid_s: float) -> tuple[str, datetime]:
-    same = links.c.handle == handle if handle is not None else links.c.handle.is_(None)
-    tx.execute(
-        links.update().where(links.c.purpose == purpose, same, links.c.used_at.is_(None)).values(used_at=tx.now)
-    )
-    code = label("set" if purpose == "set-up" else "inv", tx.ids.token())
-    expires_at = tx.now + timedelta(seconds=valid_s)
-    tx.execute(
-        links.insert().values(
-            code_hash=digest(code), purpose=purpose, handle=handle, created_at=tx.now, expires_at=expires_at
-        )
-    )
-    return code, expires_at
-
-
-def _use_link(tx: Tx, code: str, purpose: str) -> Link:
-    link = find_link(tx, code, purpose)
-    used = links.update().where(links.c.code_hash == digest(code), links.c.used_at.is_(None))
-    if link is None or tx.guarded_update(used.values(used_at=tx.now)) == 0:
-        raise _dead_link()
-    return link
-
-
 def _handle_taken(handle: str) -> Conflict:
     return Conflict("handle-taken", f"there is a person {handle} already", next_step="Choose another handle.")
-
-
-def _dead_link() -> NotFound:
-    return NotFound("dead-link", "this link is used up or too old", next_step="Ask an admin for a new one.")
