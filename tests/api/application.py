@@ -17,7 +17,7 @@ from staycalm.app.settings import Settings
 from staycalm.core.actor import SYSTEM, Actor
 from staycalm.domains.accounts.people import Identity
 from staycalm.domains.accounts.public import ROLES, assume_role, invite
-from staycalm.domains.accounts.sign_in.service import create_service_token, create_token
+from staycalm.domains.accounts.sign_in.tokens import create_service_token, create_token
 from staycalm.kit.clock import SystemClock
 from staycalm.kit.database import Database, Tx
 from staycalm.kit.database.tables import metadata

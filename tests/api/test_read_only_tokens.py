@@ -11,7 +11,7 @@ from staycalm.core.errors import Invalid
 from staycalm.domains.accounts.people import Identity
 from staycalm.domains.accounts.service import invite
 from staycalm.domains.accounts.settings import AccountsSettings
-from staycalm.domains.accounts.sign_in.service import create_service_token, create_token
+from staycalm.domains.accounts.sign_in.tokens import create_service_token, create_token
 from staycalm.domains.alerts.intake.api import WEBHOOK_PATH
 from staycalm.kit.database import Tx
 from tests.api.application import DAY_S, NOBODY, Asked

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from staycalm.core.actor import Actor
 from staycalm.domains.accounts.people import Identity
-from staycalm.domains.accounts.sign_in.service import create_token
+from staycalm.domains.accounts.sign_in.tokens import create_token
 from staycalm.domains.alerts.intake.api import WEBHOOK_PATH
 from staycalm.kit.http import install_problem_details
 from staycalm.kit.http.direct import Direct

@@ -21,7 +21,7 @@ from staycalm.domains.accounts.links import accept_invitation
 from staycalm.domains.accounts.public import invite
 from staycalm.domains.accounts.sign_in.decisions import neighbourhood
 from staycalm.domains.accounts.sign_in.queries import find_credentials
-from staycalm.domains.accounts.sign_in.service import await_turn
+from staycalm.domains.accounts.sign_in.tries import await_turn
 from staycalm.kit.database.log import after
 from staycalm.kit.database.tables import metadata
 from staycalm.kit.live import MOST_STREAMS, LiveHub, Watcher

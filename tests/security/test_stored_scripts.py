@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from staycalm.app.openapi import operations
 from staycalm.app.reference.files import api
-from staycalm.domains.accounts.sign_in.service import ensure_local_token
+from staycalm.domains.accounts.sign_in.tokens import ensure_local_token
 from tests.browser.conftest import browser, context, sign_in, told  # noqa: F401 - fixtures
 from tests.browser.server import Server, serving
 

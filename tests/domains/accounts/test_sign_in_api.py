@@ -77,7 +77,7 @@ def test_one_address_that_tries_many_handles_is_slowed(server: Server) -> None:
 
 def test_concurrent_guesses_wait_for_one_another(server: Server, write: Write) -> None:
     from staycalm.core.errors import Unavailable
-    from staycalm.domains.accounts.sign_in.service import await_turn
+    from staycalm.domains.accounts.sign_in.tries import await_turn
 
     waits = [write(await_turn, "ada", "127.0.0.1") for _ in range(8)]
     assert waits == [0, 0, 0, 1, 3, 7, 15, 31]

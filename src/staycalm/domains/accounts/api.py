@@ -36,6 +36,7 @@ from staycalm.domains.accounts.schemas import (
 )
 from staycalm.domains.accounts.sign_in import queries as sign_in_queries
 from staycalm.domains.accounts.sign_in import service as sign_in_service
+from staycalm.domains.accounts.sign_in import tokens
 from staycalm.domains.accounts.sign_in.flow import check_sign_in
 from staycalm.kit.database import Database
 from staycalm.kit.http import Db, Router, allow, public
@@ -59,7 +60,7 @@ async def login(request: Request, db: Db, edge: Edge, body: LoginIn) -> NewToken
         db, edge.passwords, edge.pause, handle=body.handle, password=body.password, address=address
     )
     created = await db.write(
-        sign_in_service.start_token,
+        tokens.start_token,
         checked,
         name=body.token_name,
         address=address,
@@ -183,7 +184,7 @@ async def list_tokens(db: Db, me: Mine, of_everybody: bool = False) -> TokenPage
 async def create_token(db: Db, me: Mine, edge: Edge, body: NewToken) -> NewTokenOut:
     """One has a further token with at most one's own rights. Names no permission: nothing is gained by it."""
     created = await db.write(
-        sign_in_service.create_token,
+        tokens.create_token,
         me,
         name=body.name,
         roles=body.roles,
@@ -200,7 +201,7 @@ async def create_service_token(
 ) -> NewTokenOut:
     """A machine has a token with the role ci; with `read_only` it may only look, for Prometheus."""
     created = await db.write(
-        sign_in_service.create_service_token,
+        tokens.create_service_token,
         who,
         name=body.name,
         valid_s=body.valid_days * DAY_S,
@@ -213,7 +214,7 @@ async def create_service_token(
 @router.delete("/tokens/{token_id}", status_code=204, dependencies=[public("write")])
 async def revoke_token(db: Db, me: Mine, token_id: str) -> Response:
     """The token holds no more: one's own, or anybody's for who may change people."""
-    await db.write(sign_in_service.revoke_token, me.actor, token_id, may_revoke_any=_may_change_people(me))
+    await db.write(tokens.revoke_token, me.actor, token_id, may_revoke_any=_may_change_people(me))
     return Response(status_code=204)
 
 

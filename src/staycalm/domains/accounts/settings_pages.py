@@ -18,6 +18,7 @@ from staycalm.domains.accounts.edge import Edge, Mine
 from staycalm.domains.accounts.guard import check_transport, client_address, set_preference
 from staycalm.domains.accounts.sign_in import queries as sign_in_queries
 from staycalm.domains.accounts.sign_in import service as sign_in_service
+from staycalm.domains.accounts.sign_in import tokens
 from staycalm.domains.accounts.sign_in.devices import device
 from staycalm.domains.accounts.sign_in.flow import check_sign_in, hash_password
 from staycalm.kit.database import Database
@@ -58,7 +59,7 @@ async def create_token(
     }
     longest_s = edge.settings.longest_token_s(is_read_only=is_read_only)
     try:
-        created = await db.write(sign_in_service.create_token, me, longest_s=longest_s, **named)
+        created = await db.write(tokens.create_token, me, longest_s=longest_s, **named)
     except StayCalmError as error:
         form = {"name": name[:200], "scope": scope, "valid_days": valid_days}
         return await _tokens(request, db, me, status=error.status, problem=told(error), form=form)
@@ -68,7 +69,7 @@ async def create_token(
 @page_router.post("/settings/tokens/{token_id}/revoke", dependencies=[public("write")])
 async def revoke_token(db: Db, me: Mine, token_id: str) -> Response:
     """One of one's own tokens is revoked."""
-    await db.write(sign_in_service.revoke_token, me.actor, token_id)
+    await db.write(tokens.revoke_token, me.actor, token_id)
     return RedirectResponse("/settings/tokens", status_code=303)
 
 

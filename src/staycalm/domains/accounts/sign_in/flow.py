@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from staycalm.core.errors import Unauthenticated
 from staycalm.domains.accounts.settings import AccountsSettings
 from staycalm.domains.accounts.sign_in.passwords import LONGEST, Passwords, check_password
 from staycalm.domains.accounts.sign_in.queries import find_credentials
-from staycalm.domains.accounts.sign_in.service import await_turn, record_failure
+from staycalm.domains.accounts.sign_in.tries import await_turn, record_failure, wrong_credentials
 from staycalm.domains.accounts.sign_in.values import Credentials
 from staycalm.kit.database import Database
 
@@ -47,5 +46,5 @@ async def check_sign_in(
     is_right = await passwords.verify(found.password_hash if found else None, password[: LONGEST + 1])
     if found is None or not is_right:
         await db.write(record_failure, handle, address, "wrong password" if found else "no such person")
-        raise Unauthenticated("wrong-credentials", "handle or password is wrong", next_step="Try again.")
+        raise wrong_credentials()
     return found

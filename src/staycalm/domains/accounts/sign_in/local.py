@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from staycalm.domains.accounts.sign_in.service import ensure_local_token
+from staycalm.domains.accounts.sign_in.tokens import ensure_local_token
 from staycalm.kit.database import Database
 
 FILE_NAME = "cli-token"
