@@ -40,6 +40,7 @@ from staycalm.domains.accounts.sign_in import tokens
 from staycalm.domains.accounts.sign_in.flow import check_sign_in
 from staycalm.kit.database import Database
 from staycalm.kit.http import Db, Router, allow, public
+from staycalm.kit.wire import shown
 
 router = Router(prefix="/api/v1", tags=["accounts"])
 DAY_S = 86400.0
@@ -95,14 +96,7 @@ async def explain_access(
 ) -> ExplanationOut:
     """Return whether the person may use the resource now, and why."""
     person = await db.read(queries.get_person, handle)
-    decided = explain(person.roles, resource, level)
-    return ExplanationOut(
-        is_allowed=decided.is_allowed,
-        resource=decided.resource,
-        level=decided.level,
-        role=decided.role,
-        sentence=decided.sentence,
-    )
+    return shown(ExplanationOut, explain(person.roles, resource, level))
 
 
 @router.post("/people", status_code=201)

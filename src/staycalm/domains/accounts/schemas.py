@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from staycalm.domains.accounts.decisions import MATRIX, RESOURCES, Role, decide
 from staycalm.domains.accounts.people import Identity, Invitation, Person
 from staycalm.domains.accounts.sign_in.values import NewSecret, Session, Token
+from staycalm.kit.wire import shown
 
 Handle = Annotated[str, Field(min_length=1, max_length=63, examples=["ada"])]
 ValidDays = Annotated[float, Field(gt=0, le=3660)]
@@ -164,32 +165,25 @@ def who_am_i(identity: Identity) -> WhoAmI:
         can_write, can_read = (decide(identity.roles, resource, level) for level in ("write", "read"))
         can_write = can_write and not identity.is_read_only
         levels[resource] = "write" if can_write else "read" if can_read else "none"
-    return WhoAmI(
+    return shown(
+        WhoAmI,
+        identity,
         kind=identity.actor.kind,
         id=identity.actor.id,
         name=identity.actor.name,
         roles=sorted(identity.roles, key=list(MATRIX).index),
-        method=identity.method,
-        credential_id=identity.credential_id,
-        expires_at=identity.expires_at,
-        is_read_only=identity.is_read_only,
         access=levels,
     )
 
 
 def person_out(person: Person, last_seen_at: datetime | None) -> PersonOut:
     """Return the person for the wire."""
-    return PersonOut(
-        handle=person.handle,
-        name=person.name,
-        email=person.email,
-        time_zone=person.time_zone,
-        is_active=person.is_active,
+    return shown(
+        PersonOut,
+        person,
         roles=sorted(person.roles),
         standing_roles=sorted(person.standing_roles),
-        assumed=[AssumedRoleOut(role=each.role, until=each.until, cause=each.cause) for each in person.assumed],
-        managed_by=person.managed_by,
-        has_password=person.has_password,
+        assumed=[shown(AssumedRoleOut, each) for each in person.assumed],
         last_seen_at=last_seen_at,
     )
 
@@ -208,28 +202,9 @@ def new_token_out(created: NewSecret) -> NewTokenOut:
 
 def token_out(token: Token) -> TokenOut:
     """Return the token for the wire, without its secret."""
-    return TokenOut(
-        id=token.id,
-        kind=token.kind,
-        owner=token.owner,
-        name=token.name,
-        roles=list(token.roles),
-        is_read_only=token.is_read_only,
-        created_at=token.created_at,
-        expires_at=token.expires_at,
-        last_used_at=token.last_used_at,
-    )
+    return shown(TokenOut, token)
 
 
 def session_out(session: Session, mine: str | None) -> SessionOut:
     """Return the session for the wire; `mine` is the id of the one that asks."""
-    return SessionOut(
-        id=session.id,
-        handle=session.handle,
-        address=session.address,
-        user_agent=session.user_agent,
-        created_at=session.created_at,
-        last_seen_at=session.last_seen_at,
-        expires_at=session.expires_at,
-        is_this_one=session.id == mine,
-    )
+    return shown(SessionOut, session, is_this_one=session.id == mine)

@@ -21,6 +21,7 @@ from staycalm.domains.deployments.schemas import (
     LiveList,
     LogLineOut,
     LogsOut,
+    MomentOut,
     NewDeployment,
     Promotion,
     Reason,
@@ -28,12 +29,11 @@ from staycalm.domains.deployments.schemas import (
     deployment_detail,
     deployment_out,
     live_out,
-    log_line_out,
-    moment_out,
 )
 from staycalm.domains.deployments.verification import verify
 from staycalm.kit.database import Database, ReadTx
 from staycalm.kit.http import Db, Router, allow
+from staycalm.kit.wire import shown
 
 router = Router(prefix="/api/v1/deployments", tags=["deployments"])
 Reader = Annotated[Actor, allow("metrics", "read")]
@@ -94,14 +94,12 @@ async def verify_live(
     """Run the smoke tests against what is live in the environment now; nothing is changed."""
     found = await verify(db, edge.smoke, environment=environment, service=service)
     checks = [
-        CheckOut(
+        shown(
+            CheckOut,
+            result,
             service=each.live.placement.service,
             environment=environment,
             deployment=each.live.deployment,
-            name=result.name,
-            ok=result.ok,
-            took_s=result.took_s,
-            detail=result.detail,
         )
         for each in found
         for result in each.results
@@ -134,7 +132,7 @@ async def get_history(
 ) -> HistoryOut:
     """Return the rollout second by second, oldest first."""
     found = await db.read(_history, name, after, limit)
-    return HistoryOut(items=[moment_out(each) for each in found])
+    return HistoryOut(items=[shown(MomentOut, each) for each in found])
 
 
 def _history(tx: ReadTx, name: str, after: int, limit: int) -> tuple[queries.Moment, ...]:
@@ -213,4 +211,4 @@ async def _logs(db: Database, edge: DeploymentsEdge, revision: Revision, tail: i
         return LogsOut(revision=revision.name, is_kept=True, lines=lines)
     target = edge.targets[revision.target]
     found = await target.logs(revision.name, tail=tail)
-    return LogsOut(revision=revision.name, is_kept=False, lines=[log_line_out(line) for line in found])
+    return LogsOut(revision=revision.name, is_kept=False, lines=[shown(LogLineOut, line) for line in found])

@@ -8,10 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from staycalm.domains.deployments.queries import Moment
 from staycalm.domains.deployments.records import Deployment, LiveRevision, Revision
 from staycalm.domains.deployments.strategies import Step
-from staycalm.ports.deploy import LogLine
+from staycalm.kit.wire import shown
 
 
 class NewStep(BaseModel):
@@ -110,14 +109,6 @@ class DeploymentOut(BaseModel):
     failed_requests: int | None
 
 
-class DeploymentDetail(DeploymentOut):
-    """Everything about one deployment: what was announced, and the evidence so far."""
-
-    announcement: dict[str, Any]
-    evidence: dict[str, Any] | None
-    revisions: list[RevisionOut]
-
-
 class RevisionOut(BaseModel):
     """A running version, or one that ran."""
 
@@ -135,6 +126,14 @@ class RevisionOut(BaseModel):
     snapshot: dict[str, Any] | None
     created_at: datetime
     stopped_at: datetime | None
+
+
+class DeploymentDetail(DeploymentOut):
+    """Everything about one deployment: what was announced, and the evidence so far."""
+
+    announcement: dict[str, Any]
+    evidence: dict[str, Any] | None
+    revisions: list[RevisionOut]
 
 
 class DeploymentPage(BaseModel):
@@ -219,23 +218,12 @@ class VerificationOut(BaseModel):
 
 def deployment_out(d: Deployment) -> DeploymentOut:
     """Return the deployment as lists show it."""
-    return DeploymentOut(**_plain(d))
+    return shown(DeploymentOut, d, steps=_steps(d))
 
 
 def deployment_detail(d: Deployment, revisions: Sequence[Revision]) -> DeploymentDetail:
     """Return the deployment with its evidence and revisions."""
-    return DeploymentDetail(
-        **_plain(d),
-        announcement=dict(d.announcement),
-        evidence=dict(d.evidence) if d.evidence is not None else None,
-        revisions=[revision_out(each) for each in revisions],
-    )
-
-
-def _plain(d: Deployment) -> dict[str, Any]:
-    names = set(DeploymentOut.model_fields) - {"steps", "is_held", "is_running"}
-    found: dict[str, Any] = {name: getattr(d, name) for name in names}
-    return {**found, "steps": _steps(d), "is_held": d.is_held, "is_running": d.is_running}
+    return shown(DeploymentDetail, d, steps=_steps(d), revisions=[revision_out(each) for each in revisions])
 
 
 def _steps(d: Deployment) -> list[StepOut]:
@@ -245,63 +233,15 @@ def _steps(d: Deployment) -> list[StepOut]:
     for number, step in enumerate(d.steps):
         state = "done" if is_past or number < d.step else "now" if number == d.step else "ahead"
         detection_s = told[number].get("detection_s") if number < len(told) else None
-        steps.append(
-            StepOut(
-                weight=step.weight,
-                duration_s=step.duration_s,
-                min_requests=step.min_requests,
-                state=state,
-                detection_s=detection_s,
-            )
-        )
+        steps.append(shown(StepOut, step, state=state, detection_s=detection_s))
     return steps
 
 
 def revision_out(r: Revision) -> RevisionOut:
     """Return the revision as the API shows it; never its environment, which may name secrets."""
-    return RevisionOut(
-        name=r.name,
-        deployment=r.deployment,
-        release=r.release,
-        digest=r.digest,
-        slot=r.slot,
-        state=r.state,
-        is_routed=r.is_routed,
-        endpoints=[f"{end.host}:{end.port}" for end in r.endpoints],
-        why_kept=r.why_kept,
-        stop_at=r.stop_at,
-        problem=r.problem,
-        snapshot=dict(r.snapshot) if r.snapshot is not None else None,
-        created_at=r.created_at,
-        stopped_at=r.stopped_at,
-    )
+    return shown(RevisionOut, r, endpoints=[f"{end.host}:{end.port}" for end in r.endpoints])
 
 
 def live_out(each: LiveRevision) -> LiveOut:
     """Return what serves a placement as the API shows it."""
-    return LiveOut(
-        service=each.placement.service,
-        environment=each.placement.environment,
-        release=each.release,
-        digest=each.digest,
-        commit_sha=each.commit_sha,
-        deployment=each.deployment,
-        revision=each.revision,
-        slot=each.slot,
-        since=each.since,
-        by=each.by,
-        running=each.running,
-    )
-
-
-def moment_out(moment: Moment) -> MomentOut:
-    """Return one second as the API shows it."""
-    return MomentOut(second=moment.second, weight=moment.weight, body=moment.body)
-
-
-def log_line_out(line: LogLine) -> LogLineOut:
-    """Return a log line as the API shows it."""
-    return LogLineOut(at_s=line.at_s, instance=line.instance, stream=line.stream, text=line.text)
-
-
-DeploymentDetail.model_rebuild()
+    return shown(LiveOut, each, service=each.placement.service, environment=each.placement.environment)
