@@ -15,9 +15,10 @@ from staycalm.domains.deployments.changes import save_moment
 from staycalm.domains.deployments.log_view import cut_at
 from staycalm.domains.deployments.model import history
 from staycalm.domains.deployments.picture.course import within
+from staycalm.domains.deployments.picture.drawing import picture_of
 from staycalm.domains.deployments.picture.graphs import Plan, graphs_of
 from staycalm.domains.deployments.picture.queries import read_course, thinned_history
-from staycalm.domains.deployments.picture.views import picture_of, rollout_view
+from staycalm.domains.deployments.picture.views import rollout_view
 from staycalm.domains.deployments.queries import Moment
 from staycalm.domains.deployments.strategies import Step
 from staycalm.kit.database import Tx

@@ -14,7 +14,8 @@ from staycalm.domains.deployments.edge import Edge
 from staycalm.domains.deployments.log_view import logged, read_log
 from staycalm.domains.deployments.machine import STATES
 from staycalm.domains.deployments.picture import queries as picture
-from staycalm.domains.deployments.picture.views import Card, RolloutView, card, picture_of, rollout_view
+from staycalm.domains.deployments.picture.drawing import picture_of
+from staycalm.domains.deployments.picture.views import Card, RolloutView, card, rollout_view
 from staycalm.domains.deployments.records import Deployment, Revision
 from staycalm.kit.database import Database, ReadTx
 from staycalm.kit.http import Db, Router, Views, allow, view

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from staycalm.core.charts.series import Graph, Series
+from staycalm.domains.deployments.picture.figures import metrics_of
 from staycalm.domains.deployments.picture.graphs import Plan, graphs_of
 from staycalm.domains.deployments.queries import Moment
 from staycalm.domains.deployments.records import Deployment
@@ -30,11 +31,6 @@ def plan_of(d: Deployment) -> Plan:
     if d.state != "shifting" or d.is_frozen or d.step_ends_at is None:
         return Plan()
     return Plan(d.step_ends_at.timestamp(), d.steps[d.step + 1 :])
-
-
-def metrics_of(d: Deployment) -> tuple[Mapping[str, Any], ...]:
-    """Return the figures of each metric at the last look."""
-    return tuple(each for each in (d.evidence or {}).get("metrics", ()) if isinstance(each, Mapping))
 
 
 def within(graphs: Sequence[Graph], since_s: float, until_s: float) -> tuple[Graph, ...]:

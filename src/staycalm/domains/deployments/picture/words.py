@@ -8,6 +8,7 @@ from typing import Any
 from staycalm.core.durations import format_duration
 from staycalm.core.events import LogEntry
 from staycalm.core.text import one_line
+from staycalm.domains.deployments.picture.figures import metrics_of
 from staycalm.domains.deployments.records import Deployment
 
 LIMIT = 400
@@ -83,7 +84,7 @@ def finding(d: Deployment) -> str:
 
     `Candidate's error rate was 4.1 pp higher (2.9 to 5.6); rolled back at 14:03:07, after 31 requests had failed.`
     """
-    metrics = [each for each in (d.evidence or {}).get("metrics", ()) if isinstance(each, Mapping)]
+    metrics = metrics_of(d)
     proven = [each for each in metrics if each.get("is_proven") and each.get("difference") is not None]
     is_over = d.state in ("rolled-back", "rolling-back", "completed")
     said = next((_comparison(each, is_over=is_over) for each in proven or metrics[:1]), "")
