@@ -19,7 +19,7 @@ from staycalm.domains.deployments.picture.drawing import picture_of
 from staycalm.domains.deployments.picture.graphs import Plan, graphs_of
 from staycalm.domains.deployments.picture.queries import read_course, thinned_history
 from staycalm.domains.deployments.picture.views import rollout_view
-from staycalm.domains.deployments.queries import Moment
+from staycalm.domains.deployments.records import Moment
 from staycalm.domains.deployments.strategies import Step
 from staycalm.kit.database import Tx
 from staycalm.kit.database.tables import deliveries, events

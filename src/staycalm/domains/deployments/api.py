@@ -11,7 +11,7 @@ from staycalm.core.errors import NotFound
 from staycalm.core.placement import Placement
 from staycalm.domains.deployments import queries, service
 from staycalm.domains.deployments.edge import DeploymentsEdge, Edge
-from staycalm.domains.deployments.records import Revision
+from staycalm.domains.deployments.records import Moment, Revision
 from staycalm.domains.deployments.schemas import (
     CheckOut,
     DeploymentDetail,
@@ -118,8 +118,7 @@ async def get_deployment(db: Db, who: Reader, name: str) -> DeploymentDetail:
 
 def _detail(tx: ReadTx, name: str) -> DeploymentDetail:
     d = queries.get_deployment(tx, name)
-    found = queries.find_revisions(tx, [d.candidate_revision, d.stable_revision, d.return_revision])
-    return deployment_detail(d, list(found.values()))
+    return deployment_detail(d, list(queries.revisions_of(tx, d).values()))
 
 
 @router.get("/{name}/history")
@@ -135,7 +134,7 @@ async def get_history(
     return HistoryOut(items=[shown(MomentOut, each) for each in found])
 
 
-def _history(tx: ReadTx, name: str, after: int, limit: int) -> tuple[queries.Moment, ...]:
+def _history(tx: ReadTx, name: str, after: int, limit: int) -> tuple[Moment, ...]:
     return queries.list_history(tx, queries.get_deployment(tx, name).id, after=after, limit=limit)
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from staycalm.domains.deployments.picture.queries import thinned_history
 from staycalm.domains.deployments.queries import (
-    Moment,
     find_deployment,
     find_return,
     get_deployment,
@@ -25,7 +24,7 @@ from staycalm.domains.deployments.queries import (
     list_revisions,
     live,
 )
-from staycalm.domains.deployments.records import Deployment, LiveRevision, Revision
+from staycalm.domains.deployments.records import Deployment, LiveRevision, Moment, Revision
 from staycalm.domains.deployments.service import roll_back
 
 __all__ = [

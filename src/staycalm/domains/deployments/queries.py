@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +17,7 @@ from staycalm.domains.deployments.names import read_name
 from staycalm.domains.deployments.records import (
     Deployment,
     LiveRevision,
+    Moment,
     PlacementState,
     Revision,
     Scene,
@@ -160,6 +160,11 @@ def find_revisions(tx: ReadTx, names: Sequence[str | None]) -> dict[str, Revisio
     return {row.name: _revision(row) for row in rows}
 
 
+def revisions_of(tx: ReadTx, d: Deployment) -> dict[str, Revision]:
+    """Return the deployment's candidate, its stable, and what it goes back to, by name, as far as they exist."""
+    return find_revisions(tx, [d.candidate_revision, d.stable_revision, d.return_revision])
+
+
 def get_revision(tx: ReadTx, name: str) -> Revision:
     """Return the revision; raises NotFound."""
     found = find_revisions(tx, [name]).get(name)
@@ -191,8 +196,7 @@ def kept_logs(tx: ReadTx, revision: str) -> list[dict[str, Any]]:
 
 def set_the_scene(tx: ReadTx, deployment: Deployment, place: PlacementState) -> Scene:
     """Return the deployment with everything a step of its rollout needs."""
-    d = deployment
-    found = find_revisions(tx, [d.candidate_revision, d.stable_revision, d.return_revision])
+    d, found = deployment, revisions_of(tx, deployment)
     return Scene(
         deployment=d,
         place=place,
@@ -255,15 +259,6 @@ def accumulated(tx: ReadTx, deployment: str) -> dict[str, Any]:
     """Return the stored evidence by metric."""
     query = sa.select(accumulators.c.metric, accumulators.c.body).where(accumulators.c.deployment == deployment)
     return {row.metric: row.body for row in tx.rows(query.limit(100))}
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """One second of a rollout; the body's totals are cumulative since the first look."""
-
-    second: int
-    weight: float
-    body: dict[str, Any]
 
 
 def list_history(tx: ReadTx, deployment: str, *, after: int = 0, limit: int = 3600) -> tuple[Moment, ...]:

@@ -170,6 +170,15 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """One second of a rollout; the body's totals are cumulative since the first look."""
+
+    second: int
+    weight: float
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class LiveRevision:
     """What serves a placement now."""
 
@@ -207,6 +216,11 @@ class Scene:
     candidate: Revision | None
     stable: Revision | None
     returning: Revision | None
+
+    @property
+    def arriving(self) -> Revision | None:
+        """Return the revision that is being brought up: the candidate, or the old one of a cold rollback."""
+        return self.returning if self.deployment.state == "rolling-back" else self.candidate
 
 
 def pack(value: Any) -> Any:
@@ -263,7 +277,7 @@ def after_rollback(split: Split) -> Split:
 def situation(scene: Scene) -> Situation:
     """Return what `decisions.next_step` needs to know."""
     d = scene.deployment
-    arriving = scene.returning if d.state == "rolling-back" else scene.candidate
+    arriving = scene.arriving
     uses_weights = d.means == "weights"
     is_confirmed = d.weight is not None and d.weight == d.wanted_weight
     if uses_weights:

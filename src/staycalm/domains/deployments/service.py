@@ -11,24 +11,17 @@ from staycalm.core.placement import Placement
 from staycalm.domains.catalog import public as catalog
 from staycalm.domains.catalog.public import PlacementConfig
 from staycalm.domains.deployments.announcing import announce
-from staycalm.domains.deployments.changes import (
-    deadline,
-    ensure_place,
-    insert_deployment,
-    take_place,
-)
+from staycalm.domains.deployments.changes import deadline, ensure_place, insert_deployment
 from staycalm.domains.deployments.decisions import check_may_deploy
-from staycalm.domains.deployments.events import (
-    DeploymentRequested,
-)
-from staycalm.domains.deployments.queries import find_deployment, find_place
+from staycalm.domains.deployments.events import DeploymentRequested
+from staycalm.domains.deployments.queries import find_deployment
 from staycalm.domains.deployments.reconcile.planning import limits_of
 from staycalm.domains.deployments.records import Deployment
 from staycalm.domains.deployments.settings import DeploymentsSettings
 from staycalm.domains.deployments.steering import (
     abort,
-    already_running,
     check_reason,
+    claim_place,
     pause,
     promote,
     resume,
@@ -73,10 +66,7 @@ def deploy(
     plan = _strategy(config.strategy, strategy, steps, is_static=config.kind == "static", settings=settings)
     ensure_place(tx, config.placement)
     number = tx.next_number("DEP")
-    if not take_place(tx, config.placement, f"DEP-{number}"):
-        raise already_running(tx, config.placement)
-    place = find_place(tx, config.placement)
-    assert place is not None
+    place = claim_place(tx, config.placement, f"DEP-{number}")
     _check_target(find_deployment(tx, place.live) if place.live else None, config)
     limits = limits_of(settings, config)
     told = announce(plan, limits, **traffic_of(tx, config.placement)) if plan.steps else {}

@@ -14,19 +14,16 @@ from staycalm.domains.deployments.changes import (
     deadline,
     insert_revision,
     take_place,
-    transition,
     wake,
 )
 from staycalm.domains.deployments.events import (
-    DeploymentAborted,
     DeploymentPaused,
     DeploymentPromoted,
     DeploymentResumed,
 )
 from staycalm.domains.deployments.machine import RUNNING
-from staycalm.domains.deployments.picture.frozen import keep_picture
 from staycalm.domains.deployments.queries import find_place, get_deployment, get_revision
-from staycalm.domains.deployments.reconcile.endings import Cause, begin_rollback, withdraw
+from staycalm.domains.deployments.reconcile.endings import Cause, begin_rollback, call_off, withdraw
 from staycalm.domains.deployments.reconcile.steps import advance
 from staycalm.domains.deployments.records import Deployment, PlacementState, Revision, other_slot
 from staycalm.domains.deployments.settings import DeploymentsSettings
@@ -43,15 +40,18 @@ def check_reason(reason: str) -> str:
     return reason
 
 
-def already_running(tx: Tx, placement: Placement) -> Conflict:
-    """Return the refusal of a second deployment."""
+def claim_place(tx: Tx, placement: Placement, deployment: str) -> PlacementState:
+    """Return the placement, in which `deployment` runs from now on. Raises Conflict when another one does."""
+    is_taken = take_place(tx, placement, deployment)
     place = find_place(tx, placement)
-    running = place.running if place is not None else None
-    return Conflict(
+    assert place is not None
+    if is_taken:
+        return place
+    raise Conflict(
         "deployment-running",
-        f"{running} is running in {placement} already",
-        next_step=f"Wait for it, or end it: `sc ops rollback --deployment={running}`.",
-        running=running,
+        f"{place.running} is running in {placement} already",
+        next_step=f"Wait for it, or end it: `sc ops rollback --deployment={place.running}`.",
+        running=place.running,
     )
 
 
@@ -69,7 +69,7 @@ def roll_back(tx: Tx, actor: Actor, deployment: str, *, reason: str, settings: D
     this is an abort. Raises Conflict in one sentence when there is nothing to go back to.
     """
     d, place = _running(tx, deployment)
-    cause = Cause(check_reason(reason) or "asked for by hand", "manual", actor, is_automatic=False)
+    cause = _by_hand(actor, reason)
     if d.state in ("pending", "preparing", "smoke-testing"):
         return abort(tx, actor, d.id, reason=reason, settings=settings)
     if d.state in ("shifting", "verifying"):
@@ -79,6 +79,10 @@ def roll_back(tx: Tx, actor: Actor, deployment: str, *, reason: str, settings: D
     if d.state == "completed":
         return _roll_back_live(tx, d, place, cause, settings)
     raise Conflict("already-over", f"{d.id} is {d.state}", next_step="Look at what is live: `sc ops status`.")
+
+
+def _by_hand(actor: Actor, reason: str) -> Cause:
+    return Cause(check_reason(reason) or "asked for by hand", "manual", actor, is_automatic=False)
 
 
 def _roll_back_live(
@@ -96,10 +100,7 @@ def _roll_back_live(
             f"{d.id} was the first deployment of {d.placement}: there is nothing to go back to",
             next_step="Deploy a release that works.",
         )
-    if not take_place(tx, d.placement, d.id):
-        raise already_running(tx, d.placement)
-    taken = find_place(tx, d.placement)
-    assert taken is not None
+    taken = claim_place(tx, d.placement, d.id)
     is_warm = place.warm_revision == d.stable_revision
     changed = {"after_completion": True, "completed_at": d.completed_at, "recheck": ""}
     if is_warm:
@@ -144,31 +145,13 @@ def _start_again(tx: Tx, d: Deployment, place: PlacementState) -> str:
 def abort(tx: Tx, actor: Actor, deployment: str, *, reason: str, settings: DeploymentsSettings) -> Deployment:
     """The deployment ends without its release; stable serves everything. Final and fenced."""
     d, place = _running(tx, deployment)
-    why = check_reason(reason) or "asked for by hand"
+    cause = _by_hand(actor, reason)
     if d.state == "pending":
-        d = transition(
-            tx, d, "abort", settings, ending="aborted", end_reason=why, end_code="manual", end_actor=actor,
-            decided_at=tx.now, finished_at=tx.now,
-        )  # fmt: skip
-        change_place(tx, place, running=None, due_at=tx.now)
-        tx.emit(
-            actor,
-            DeploymentAborted(
-                subject=d.id,
-                service=d.service,
-                environment=d.environment,
-                reason=why,
-                code="manual",
-                is_automatic=False,
-                had_traffic=False,
-            ),
-        )
-        keep_picture(tx, d)
-        return d
+        return call_off(tx, d, place, cause, settings)
     _check_is_running(d, "abort")
     if d.state == "rolling-back":
         return d
-    return withdraw(tx, d, place, Cause(why, "manual", actor, is_automatic=False), settings)
+    return withdraw(tx, d, place, cause, settings)
 
 
 def _check_is_running(d: Deployment, verb: str, *states: str) -> None:

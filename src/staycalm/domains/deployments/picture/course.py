@@ -9,8 +9,7 @@ from typing import Any
 from staycalm.core.charts.series import Graph, Series
 from staycalm.domains.deployments.picture.figures import metrics_of
 from staycalm.domains.deployments.picture.graphs import Plan, graphs_of
-from staycalm.domains.deployments.queries import Moment
-from staycalm.domains.deployments.records import Deployment
+from staycalm.domains.deployments.records import Deployment, Moment
 
 _END_WEIGHTS = {"rolled-back": 0.0, "aborted": 0.0, "completed": 100.0}
 

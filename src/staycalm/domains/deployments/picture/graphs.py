@@ -11,7 +11,7 @@ from typing import Any
 
 from staycalm.core.charts.series import Graph, Series, Threshold, odds
 from staycalm.domains.deployments.analysis.size import wilson
-from staycalm.domains.deployments.queries import Moment
+from staycalm.domains.deployments.records import Moment
 from staycalm.domains.deployments.strategies import Step
 from staycalm.domains.deployments.watching.tally import quantile_ms
 

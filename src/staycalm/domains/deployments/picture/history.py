@@ -7,7 +7,7 @@ from math import ceil
 import sqlalchemy as sa
 
 from staycalm.domains.deployments.model import history
-from staycalm.domains.deployments.queries import Moment
+from staycalm.domains.deployments.records import Moment
 from staycalm.kit.database import ReadTx
 
 POINTS = 240

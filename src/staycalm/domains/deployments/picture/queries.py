@@ -15,10 +15,10 @@ from staycalm.domains.deployments.picture.frozen import Frozen, find_picture, wi
 from staycalm.domains.deployments.picture.history import EVENTS, thinned_history
 from staycalm.domains.deployments.queries import (
     find_place,
-    find_revisions,
     get_deployment,
     get_revision,
     kept_logs,
+    revisions_of,
 )
 from staycalm.domains.deployments.records import Deployment, PlacementState, Revision
 from staycalm.kit.database import ReadTx, log
@@ -75,7 +75,7 @@ def read_course(tx: ReadTx, name: str, window: Window | None = None) -> Course:
         place=find_place(tx, d.placement),
         graphs=_graphs(tx, d, frozen, window),
         events=with_later(frozen.events, found) if frozen is not None else found,
-        revisions=find_revisions(tx, [d.candidate_revision, d.stable_revision, d.return_revision]),
+        revisions=revisions_of(tx, d),
         window=window,
     )
 

@@ -38,6 +38,16 @@ class Cause:
     decided_at: datetime | None = None
 
 
+def call_off(
+    tx: Tx, d: Deployment, place: PlacementState, cause: Cause, settings: DeploymentsSettings
+) -> Deployment:
+    """The deployment, of which nothing has begun, is aborted, and its placement free."""
+    d = transition(tx, d, "abort", settings, **_ending("aborted", cause, tx), finished_at=tx.now)
+    change_place(tx, place, running=None, due_at=tx.now)
+    emit_aborted(tx, d, had_traffic=False)
+    return d
+
+
 def withdraw(
     tx: Tx, d: Deployment, place: PlacementState, cause: Cause, settings: DeploymentsSettings
 ) -> Deployment:
@@ -123,9 +133,7 @@ def expire(tx: Tx, scene: Scene, settings: DeploymentsSettings) -> None:
     d, place = scene.deployment, scene.place
     if d.state == "pending":
         cause = Cause(f"it could not start within {format_duration(settings.pending_limit_s)}", "never-started")
-        d = transition(tx, d, "abort", settings, **_ending("aborted", cause, tx), finished_at=tx.now)
-        change_place(tx, place, running=None, due_at=tx.now)
-        emit_aborted(tx, d, had_traffic=False)
+        call_off(tx, d, place, cause, settings)
     elif d.state == "rolling-back":
         keep(tx, scene, f"the old revision did not come up again{_because(d.problem)}", settings)
     elif d.state == "preparing":
@@ -174,17 +182,20 @@ def keep(tx: Tx, scene: Scene, reason: str, settings: DeploymentsSettings) -> De
         why = f"could not take over from {d.id}: {reason}"
         change_revision(tx, scene.returning, "keep", stop_at=tx.now, due_at=tx.now, why_kept=why)
     change_place(tx, place, running=None, due_at=tx.now, attempts=0, problem=None)
-    failed = RollbackFailed(
-        subject=d.id, service=d.service, environment=d.environment, reason=reason, is_final=True
-    )
-    tx.emit(SYSTEM, failed)
+    _emit_failed(tx, d, reason, is_final=True)
     return d
 
 
 def raise_alarm(tx: Tx, d: Deployment, reason: str, settings: DeploymentsSettings) -> Deployment:
     """Going back takes too long: the log says so once per deadline, and it is tried on."""
-    failed = RollbackFailed(
-        subject=d.id, service=d.service, environment=d.environment, reason=reason, is_final=False
-    )
-    tx.emit(SYSTEM, failed)
+    _emit_failed(tx, d, reason, is_final=False)
     return change_deployment(tx, d, deadline_at=deadline(tx, d, settings))
+
+
+def _emit_failed(tx: Tx, d: Deployment, reason: str, *, is_final: bool) -> None:
+    tx.emit(
+        SYSTEM,
+        RollbackFailed(
+            subject=d.id, service=d.service, environment=d.environment, reason=reason, is_final=is_final
+        ),
+    )

@@ -165,18 +165,11 @@ def _in_force(place: PlacementState, sent: SentBack) -> dict[str, Any]:
             "fence": place.fence + 1,
         }
     split = after_rollback(place.split) if place.split is not None else None
-    if sent.generation >= place.generation:
-        return {
-            "split": split,
-            "generation": sent.generation,
-            "confirmed_split": split,
-            "confirmed_generation": sent.generation,
-            "fence": place.fence + 1,
-        }
-    # A higher number was given out and perhaps never used: wanting a new one fences it off.
+    # Where a higher number was given out and perhaps never used, wanting a new one fences it off.
+    is_highest = sent.generation >= place.generation
     return {
         "split": split,
-        "generation": place.generation + 2,
+        "generation": sent.generation if is_highest else place.generation + 2,
         "confirmed_split": split,
         "confirmed_generation": sent.generation,
         "fence": place.fence + 1,

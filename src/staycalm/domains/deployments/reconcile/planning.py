@@ -85,9 +85,8 @@ def _begin(tx: Tx, scene: Scene, settings: DeploymentsSettings) -> None:
 
 
 def _arriving(scene: Scene) -> Revision:
-    revision = scene.returning if scene.deployment.state == "rolling-back" else scene.candidate
-    assert revision is not None
-    return revision
+    assert scene.arriving is not None
+    return scene.arriving
 
 
 def _start(tx: Tx, scene: Scene, settings: DeploymentsSettings) -> Effect:

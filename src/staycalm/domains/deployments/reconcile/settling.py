@@ -28,7 +28,7 @@ from staycalm.domains.deployments.reconcile.effects import (
     StartRevision,
 )
 from staycalm.domains.deployments.reconcile.endings import Cause
-from staycalm.domains.deployments.reconcile.steps import advance, arriving_revision, settle_split, settle_weight
+from staycalm.domains.deployments.reconcile.steps import advance, settle_split, settle_weight
 from staycalm.domains.deployments.records import Deployment, Scene, after_rollback
 from staycalm.domains.deployments.settings import DeploymentsSettings
 from staycalm.kit.database import Tx
@@ -77,7 +77,7 @@ def settle_rollout(
 def _settle_started(
     tx: Tx, scene: Scene, effect: StartRevision, status: RevisionStatus, settings: DeploymentsSettings
 ) -> None:
-    d, revision = scene.deployment, arriving_revision(scene)
+    d, revision = scene.deployment, scene.arriving
     if revision is None or revision.name != effect.spec.revision or revision.state != "created":
         return
     limit_s = effect.spec.health.start_deadline_s
@@ -96,7 +96,7 @@ def _settle_checked(
     *,
     is_ready: bool = False,
 ) -> None:
-    d, revision = scene.deployment, arriving_revision(scene)
+    d, revision = scene.deployment, scene.arriving
     if revision is None or revision.name != status.revision or revision.state != "starting":
         return
     if not (is_ready or status.is_ready):

@@ -19,7 +19,7 @@ from staycalm.domains.deployments.reconcile.effects import (
     SetSplit,
     SplitSet,
 )
-from staycalm.domains.deployments.records import Deployment, Revision, Scene
+from staycalm.domains.deployments.records import Deployment, Scene
 from staycalm.domains.deployments.settings import DeploymentsSettings
 from staycalm.domains.deployments.strategies import Step
 from staycalm.kit.database import Tx
@@ -85,7 +85,7 @@ def catch_up(tx: Tx, scene: Scene, effect: SetSplit, done: SplitSet, settings: D
 
 def _mark_routed(tx: Tx, scene: Scene, settings: DeploymentsSettings) -> None:
     """The newcomer has its slot; whoever had it before is reached by nobody and, if it was warm, is not needed."""
-    arriving = arriving_revision(scene)
+    arriving = scene.arriving
     assert arriving is not None
     change_revision(tx, arriving, is_routed=True)
     warm = finishing.revision_of(tx, scene.place.warm_revision)
@@ -131,8 +131,3 @@ def settle_weight(
             took_s=took_s,
         ),
     )
-
-
-def arriving_revision(scene: Scene) -> Revision | None:
-    """Return the revision that is being brought up: the candidate, or the old one of a cold rollback."""
-    return scene.returning if scene.deployment.state == "rolling-back" else scene.candidate

@@ -9,6 +9,7 @@ from math import inf
 from typing import Any
 
 from staycalm.domains.deployments.analysis import Limits
+from staycalm.domains.deployments.records import Moment
 from staycalm.ports.traffic import Samples, Slot
 
 LADDER_MS = (1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 50.0, 70.0, 100.0, 150.0, 200.0, 300.0, 500.0,
@@ -49,15 +50,6 @@ def quantile_ms(times: Sequence[int], share: float) -> float | None:
             return lower if upper == inf else lower + (upper - lower) * (wanted - below) / here
         below, lower = below + here, upper
     return lower
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A finished second."""
-
-    second: int
-    weight: float
-    body: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
