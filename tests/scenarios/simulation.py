@@ -77,12 +77,12 @@ class Simulation(History):
     # Requests
 
     def write(self, use_case: Callable[..., Any], *args: Any, **named: Any) -> Any:
-        """A person's request: tried again by the person when the server died under it before its commit."""
-        try:
-            return drive(self.database.write(use_case, *args, **named))
-        except Crash:
-            self._restart(self.processes[0])
-            return drive(self.database.write(use_case, *args, **named))
+        """A person's request: tried again by the person as often as the server dies under it."""
+        while True:
+            try:
+                return drive(self.database.write(use_case, *args, **named))
+            except Crash:
+                self._restart(self.processes[0])
 
     # Time
 
