@@ -29,9 +29,7 @@ LOOK_EVERY_S = 0.05
 @local(example="sc down --all --yes", codes=(exits.REFUSED, exits.CONFLICT))
 @DATA
 @click.option("--settings", type=click.Path(path_type=Path), help="Settings file (default: DATA/staycalm.toml).")
-@click.option(
-    "--all", "everything", is_flag=True, help="Also end the proxy and every process StayCalm started."
-)
+@click.option("--all", "everything", is_flag=True, help="Also end the proxy and every process StayCalm started.")
 @click.option("--yes", is_flag=True, help="Do not ask before --all.")
 def down(data: Path | None, settings: Path | None, everything: bool, yes: bool) -> int:
     """Stop the server on this machine. Proxy and services go on serving, unless --all ends them, too."""
