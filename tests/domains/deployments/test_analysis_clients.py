@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -49,6 +50,22 @@ def test_a_client_counts_once_per_weight_and_then_only_with_the_chance_that_is_l
     assert abs(fresh.chances[0] - 0.5) < 1e-9
     seen, fresh = meet(seen, keys, on_candidate, 0.95)
     assert fresh.chances.tolist() == []
+
+
+@given(st.integers(1, 949).map(lambda tenths: tenths / 1000))
+def test_a_client_on_stable_counts_once_whatever_the_weight(share: float) -> None:
+    keys, on_stable = hash_clients(["ann"]), np.array([False])
+    seen, fresh = meet(no_clients(), keys, on_stable, share)
+    assert fresh.chances.tolist() == [share]
+    assert meet(seen, keys, on_stable, share)[1].chances.tolist() == []
+
+
+@pytest.mark.parametrize("weight", [5.0, 33.0, 95.0])
+def test_clients_that_stay_where_they_are_never_look_like_a_wrong_split(weight: float) -> None:
+    records = [request(f"c{n}", on_candidate=n % 100 < weight) for n in range(300)]
+    state, verdicts = follow(new_analysis(), [logged(t / 4, weight, records, since_s=-9.0) for t in range(1, 100)])
+    assert state.ratio.reached_at_s is None
+    assert "HOLD" not in {v.verdict for v in verdicts}
 
 
 def test_a_smaller_weight_tells_nothing_new_of_a_known_client() -> None:

@@ -73,7 +73,9 @@ def meet(
     codes = np.where(is_known, seen.codes[inside] if len(seen.codes) else 0, 0).astype(np.int64)
     before = np.maximum(codes - 1, 0) / _WEIGHT_STEPS
     chance = np.where(codes == 0, share, (share - before) / np.maximum(1.0 - before, 1e-9))
-    is_news = (codes != _ON_CANDIDATE) & (chance > 1e-6) & (chance < 1.0)
+    # A code is coarser than a weight, and what rounding cut off is no chance to be counted once more.
+    is_greater = codes < 1 + int(share * _WEIGHT_STEPS)
+    is_news = (codes != _ON_CANDIDATE) & is_greater & (chance > 1e-6) & (chance < 1.0)
     unique, first, at, chance = unique[is_news], first[is_news], at[is_news], chance[is_news]
     is_known = is_known[is_news]
     told_weight = int((share if told_share is None else told_share) * _WEIGHT_STEPS)
