@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -81,6 +82,41 @@ def test_a_paused_rollout_keeps_its_weight_and_goes_on_where_it_was(world: World
     resumed = world.clock.now()
     world.run(120, until=lambda: world.get(id).weight == 60)
     assert 35 <= (world.clock.now() - resumed).total_seconds() <= 46
+
+
+def test_a_pause_while_smoke_tests_decide_keeps_the_weight(world: World) -> None:
+    world.first_without_traffic()
+    id = world.deploy("v2", steps=TWO).id
+    world.run(200, until=lambda: world.newest().recheck == "advance")
+    smoke = world.write(world.drivers[0].plan, str(SHOP))
+    world.ask(service.pause, id, reason="something looks odd")
+    world.write(world.drivers[0].settle, str(SHOP), smoke, world.perform(world.drivers[0], smoke))
+    world.run(600)
+    d = world.get(id)
+    assert (d.state, d.weight, d.wanted_weight, d.recheck) == ("shifting", 20, 20, "")
+    world.ask(service.resume, id)
+    world.run_to("completed", 600)
+
+
+@pytest.mark.parametrize(
+    ("use_case", "weight"), [(service.pause, 20.0), (service.promote, 60.0)], ids=["pause", "promote"]
+)
+def test_a_look_that_was_made_before_a_person_decided_does_not_move_the_weight(
+    world: World, use_case: Any, weight: float
+) -> None:
+    """At the end of a step, between what a look saw and its commit."""
+    id = shifting(world, steps=(*TWO, Step(90.0, 60.0)))
+    ends_at = world.get(id).step_ends_at
+    assert ends_at is not None
+    world.run(until=lambda: world.clock.now() >= ends_at, seconds=120)
+    rollouts = world.drivers[0]
+    look = world.write(rollouts.plan, str(SHOP))
+    seen = world.perform(rollouts, look)
+    assert seen.reaction.kind in ("advance", "recheck")
+    world.ask(use_case, id, reason="by hand")
+    world.write(rollouts.settle, str(SHOP), look, seen)
+    world.run(5)
+    assert (world.get(id).wanted_weight, world.get(id).recheck) == (weight, "")
 
 
 def test_a_paused_rollout_still_goes_back_by_itself(world: World) -> None:

@@ -165,13 +165,16 @@ def _check_is_running(d: Deployment, verb: str, *states: str) -> None:
 
 
 def pause(tx: Tx, actor: Actor, deployment: str, *, reason: str, settings: DeploymentsSettings) -> Deployment:
-    """The rollout's clock stands still; it is watched on, and still rolls back by itself."""
+    """The rollout's clock stands still; it is watched on, and still rolls back by itself.
+
+    Smoke tests that were to decide about the next step decide after it is resumed.
+    """
     d, _ = _running(tx, deployment)
     _check_is_running(d, "pause", "shifting", "verifying")
     if d.is_paused:
         return d
     limit = tx.now + timedelta(seconds=settings.held_limit_s)
-    d = change_deployment(tx, d, is_paused=True, frozen_at=d.frozen_at or tx.now, deadline_at=limit)
+    d = change_deployment(tx, d, is_paused=True, frozen_at=d.frozen_at or tx.now, recheck="", deadline_at=limit)
     tx.emit(
         actor,
         DeploymentPaused(subject=d.id, service=d.service, environment=d.environment, reason=check_reason(reason)),

@@ -15,12 +15,14 @@ from staycalm.domains.deployments.changes import (
     save_look,
     save_moment,
 )
+from staycalm.domains.deployments.decisions import STAY
 from staycalm.domains.deployments.machine import WITH_TRAFFIC
 from staycalm.domains.deployments.queries import get_revision
 from staycalm.domains.deployments.reconcile import endings, finishing
 from staycalm.domains.deployments.reconcile.effects import Looked, Watch
 from staycalm.domains.deployments.reconcile.endings import Cause
 from staycalm.domains.deployments.reconcile.memory import Memory, is_unchanged
+from staycalm.domains.deployments.reconcile.planning import standing
 from staycalm.domains.deployments.reconcile.steps import advance
 from staycalm.domains.deployments.records import Deployment, Scene
 from staycalm.domains.deployments.settings import DeploymentsSettings
@@ -56,6 +58,8 @@ def settle_look(
         if d.state == "rolling-back" and looked.sent_back is not None:
             finishing.finish(tx, scene, looked.sent_back, settings)
         return
+    if _is_overtaken(d, effect, looked):
+        looked = replace(looked, reaction=STAY)
     state, d = _save(tx, d, looked, settings)
     scene = replace(scene, deployment=d)
     if looked.stable_moved_to and effect.back.stable is not None:
@@ -64,6 +68,19 @@ def settle_look(
     memory.states[d.id] = state
     if looked.reaction.kind == "roll_back":
         memory.states.pop(d.id, None)
+
+
+def _is_overtaken(d: Deployment, effect: Watch, looked: Looked) -> bool:
+    """Return whether somebody decided after the look was planned, so that its own step is not to be taken.
+
+    Going back is right whatever was decided. The first look at a weight did not know yet when its step ends.
+    """
+    if looked.reaction.kind not in ("advance", "recheck", "hold"):
+        return False
+    planned, now = effect.standing, standing(d)
+    if effect.follows is not None:
+        now = replace(now, step_ends_at=planned.step_ends_at)
+    return now != planned
 
 
 def _save(tx: Tx, d: Deployment, looked: Looked, settings: DeploymentsSettings) -> tuple[WatchState, Deployment]:
