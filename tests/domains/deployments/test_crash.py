@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from staycalm.core.errors import Unavailable
+from staycalm.domains.deployments import service
 from staycalm.domains.deployments.strategies import Step
 from staycalm.kit.database import Database
 from staycalm.kit.database.tables import metadata
@@ -219,6 +220,33 @@ def test_after_a_restored_backup_the_numbers_go_on_above_the_proxys(world: World
     d = world.deploy("v2", steps=SHORT)
     world.run_to("completed", 600)
     assert world.split() == Split("blue", "green", 100.0, d.preview_token)
+    assert (world.router.generation(SHOP) or 0) > 900
+
+
+@pytest.mark.parametrize("by", ["hand", "itself"])
+def test_a_rollback_that_finds_foreign_weights_does_not_bring_its_own_back(world: World, by: str) -> None:
+    """A restored backup says "shifting" of a rollout that the proxy left behind long ago."""
+    world.first()
+    d = world.deploy("v2", steps=(Step(50.0, 600.0),))
+    world.run(60, until=lambda: world.newest().weight == 50)
+    fence = world.router.edges[SHOP].fence
+    drive(world.router.set_split(SHOP, Split("blue"), generation=900, fence=fence))
+    if by == "hand":
+        world.ask(service.roll_back, d.id, reason="it is over")
+    else:
+        world.target.kill("shop-production-2")
+    world.run_to("rolled-back", 60)
+    before = len(world.router.edges[SHOP].changes)
+    world.run(300)
+    assert [each for _, _, each in world.router.edges[SHOP].changes[before - 1 :] if each.candidate_weight] == []
+    split = world.split()
+    assert split is not None and split.stable == "blue"
+
+
+def test_after_a_restored_backup_what_is_live_is_put_in_force_again(world: World) -> None:
+    world.first()
+    drive(world.router.set_split(SHOP, Split("green"), generation=900, fence=42))
+    world.run(300, until=lambda: world.split() == Split("blue"))
     assert (world.router.generation(SHOP) or 0) > 900
 
 

@@ -138,7 +138,7 @@ def _free_place(tx: Tx, scene: Scene, d: Deployment, sent: SentBack) -> None:
     if d.is_first and not d.after_completion:
         changed |= {"split": None, "confirmed_split": None, "confirmed_generation": 0}
     elif d.means == "weights":
-        changed |= _in_force(place, sent)
+        changed |= _in_force(place, d, sent)
     if d.after_completion:
         back = scene.returning or scene.stable
         assert back is not None
@@ -153,14 +153,18 @@ def _free_place(tx: Tx, scene: Scene, d: Deployment, sent: SentBack) -> None:
     change_place(tx, place, **changed)
 
 
-def _in_force(place: PlacementState, sent: SentBack) -> dict[str, Any]:
-    if sent.generation is None and place.split == place.confirmed_split and place.is_split_confirmed:
+def _in_force(place: PlacementState, d: Deployment, sent: SentBack) -> dict[str, Any]:
+    before = place.confirmed_split
+    if before is not None and before.preview_token == d.preview_token:
+        # Somebody else's weights were in force instead of ours, which must not come back.
+        before = after_rollback(before)
+    if sent.generation is None and place.split == before and place.is_split_confirmed:
         return {"fence": place.fence + 1}
     if sent.generation is None:
         # Nothing of this deployment was in force: what was confirmed before is wanted again, under a
         # number that no late writer of this deployment can have.
         return {
-            "split": place.confirmed_split,
+            "split": before,
             "generation": place.generation + 2,
             "fence": place.fence + 1,
         }

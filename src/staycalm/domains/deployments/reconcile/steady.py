@@ -33,7 +33,7 @@ from staycalm.domains.deployments.records import Deployment, PlacementState, Rev
 from staycalm.domains.deployments.settings import DeploymentsSettings
 from staycalm.kit.database import Tx
 from staycalm.kit.reconcile import Effect
-from staycalm.ports.errors import PortError
+from staycalm.ports.errors import Fenced, PortError
 from staycalm.ports.traffic import Split
 
 WAIT_FOR_ROUTES_S = 2.0
@@ -89,7 +89,16 @@ def settle_steady(
     if isinstance(outcome, PortError):
         attempts = place.attempts + 1
         pause = timedelta(seconds=retry_after_s(attempts))
-        change_place(tx, place, attempts=attempts, problem=str(outcome), due_at=tx.now + pause)
+        ahead = 10 if isinstance(outcome, Fenced) else 0
+        change_place(
+            tx,
+            place,
+            attempts=attempts,
+            problem=str(outcome),
+            due_at=tx.now + pause,
+            generation=place.generation + ahead,
+            fence=place.fence + ahead,
+        )
         return
     told = _what_to_tell(place, outcome)
     attempts = place.attempts + 1 if outcome.is_mended else 0
