@@ -18,10 +18,10 @@ from staycalm.kit.database import Database
 from staycalm.ports.deploy import HealthCheck
 from staycalm.ports.errors import Unsupported
 from staycalm.ports.metrics import Reading
-from staycalm.ports.traffic import EdgeObservation, Samples
+from staycalm.ports.traffic import EdgeObservation, Samples, Split
 from tests.conftest import VirtualClock
 from tests.domains.deployments.world import QUICK, SHOP, World, body_of, shop_config
-from tests.scenarios.fakes.traffic import FakeRouter
+from tests.scenarios.fakes.traffic import Edge, FakeRouter
 
 STEPS = (Step(25.0, 60.0), Step(50.0, 60.0))
 
@@ -178,6 +178,92 @@ def test_orders_that_fall_on_the_candidate_take_it_back(world_db: Database, cloc
     d = world.deploy("v2", steps=(Step(50.0, 900.0),))
     world.run_to("rolled-back", 600)
     assert "fewer orders" in world.event(d.id, "rolled_back")["reason"]
+
+
+class Sold:
+    """A metric source for the orders of both revisions: each has the share that its weight gives it."""
+
+    name = "prometheus"
+
+    def __init__(self, clock: VirtualClock, per_s: float) -> None:
+        self.clock, self.per_s = clock, per_s
+        self.sold, self.until_s = {"blue": 0.0, "green": 0.0}, clock.monotonic()
+        self.share = 0.0
+
+    def count(self, share: float) -> None:
+        seconds = self.clock.monotonic() - self.until_s
+        self.sold["green"] += self.per_s * seconds * self.share
+        self.sold["blue"] += self.per_s * seconds * (1 - self.share)
+        self.until_s, self.share = self.clock.monotonic(), share
+
+    async def query(self, expression: str, *, at: datetime, timeout_s: float = 5.0) -> Reading:
+        self.count(self.share)
+        slot = "green" if "green" in expression else "blue"
+        return Reading("value", value=float(round(self.sold[slot])), sample_count=1)
+
+
+class Telling(FakeRouter):
+    """Tells who sells of every change of weights."""
+
+    sold: Sold
+
+    def _put(self, edge: Edge, generation: int, split: Split) -> None:
+        super()._put(edge, generation, split)
+        self.sold.count(split.candidate_weight / 100)
+
+
+def test_orders_counted_across_a_shift_are_not_held_against_the_candidate(
+    world_db: Database, clock: VirtualClock
+) -> None:
+    source = Sold(clock, 200.0)
+    world = World(
+        world_db, clock, meters=Meters({"prometheus": source}),
+        config=shop_config(business_metric=BusinessMetric("orders", query='orders_total{slot="{slot}"}')),
+        settings=replace(QUICK, metrics_poll_s=7.0),
+    )  # fmt: skip
+    router = Telling(clock)
+    router.sold = source
+    world.use_router("envoy", router)
+    world.first()
+    world.deploy("v2", steps=tuple(Step(float(weight), 40.0) for weight in range(10, 91, 40)))
+    world.run_to("completed", 600)
+
+
+def exec_canary(db: Database, clock: VirtualClock) -> tuple[World, Rising]:
+    """A release at 25 % of any load balancer, all numbers from a metric source."""
+    rates = {'jobs_total{slot="blue"}': 300.0, 'jobs_total{slot="green"}': 100.0}
+    source = Rising(clock, rates)
+    config = shop_config(router="exec", listener=None, metric_queries=QUERIES)
+    world = World(db, clock, config=config, meters=Meters({"prometheus": source}))
+    world.use_router("exec", OtherBalancer(clock))
+    world.first_without_traffic()
+    world.deploy("v2", steps=(Step(25.0, 300.0), Step(50.0, 300.0)))
+    return world, source
+
+
+def test_a_metric_source_that_went_silent_proves_nothing(world_db: Database, clock: VirtualClock) -> None:
+    world, source = exec_canary(world_db, clock)
+    world.run(600, until=lambda: world.newest().verdict == "PROCEED")
+    source.no_data = ("jobs_total",)
+    d = world.run_to("completed", 900)
+    assert not d.is_proven
+    assert d.verdict == "INSUFFICIENT" and "no data" in (d.verdict_reason or "")
+
+
+def test_what_was_missed_while_a_metric_source_was_silent_is_not_counted_at_the_next_weight(
+    world_db: Database, clock: VirtualClock
+) -> None:
+    world, source = exec_canary(world_db, clock)
+    world.run(600, until=lambda: world.newest().weight == 25)
+    world.run(100)
+    source.no_data = ("jobs_total",)
+    world.run(600, until=lambda: world.newest().weight == 50)
+    world.run(10)
+    source.no_data = ()
+    world.run(20)
+    seen = world.newest().evidence
+    assert seen is not None
+    assert seen["candidate_requests"] + seen["stable_requests"] < 400 * 130
 
 
 def test_what_is_live_is_not_left_behind_by_another_target(world_db: Database, clock: VirtualClock) -> None:

@@ -15,6 +15,9 @@ from staycalm.domains.deployments.watching.state import Sources, Totals, WatchSt
 from staycalm.ports.errors import OutsideUnavailable, PortError, Unsupported
 from staycalm.ports.traffic import EdgeObservation, Endpoint, Samples
 
+# A metric source tells what it scraped last, usually once in 15 to 60 s.
+SCRAPE_LAG_S = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class _Sight:
@@ -37,7 +40,8 @@ async def watch(outside: Outside, effect: Watch) -> Looked:
         if adopted is not None:
             return await _adopt(outside, effect, now)
     sight = await _see(outside, effect, now)
-    judgement = sight.state.judgement or judge(sight.state.analysis, sources.limits)
+    judged = sight.state.judgement or judge(sight.state.analysis, sources.limits)
+    judgement = _without_silence(judged, sight.state)
     trigger = hard_trigger(sight.state.health) or _stop_at_full_weight(sight.state, sources)
     reason = "; ".join(judgement.reasons)
     standing = effect.standing
@@ -48,7 +52,7 @@ async def watch(outside: Outside, effect: Watch) -> Looked:
     )
     looked = Looked(
         at=now,
-        state=replace(sight.state, judgement=judgement),
+        state=replace(sight.state, judgement=judged),
         verdict=judgement.verdict,
         reason=reason,
         told=judgement,
@@ -58,6 +62,14 @@ async def watch(outside: Outside, effect: Watch) -> Looked:
         stable_moved_to=sight.moved,
     )
     return await _roll_back(outside, effect, looked) if reaction.kind == "roll_back" else looked
+
+
+def _without_silence(judgement: Judgement, state: WatchState) -> Judgement:
+    """Return the judgement; what was seen before proves nothing once a metric source gives no data."""
+    silent = [text for text in (state.metrics.problem, state.business.problem) if text]
+    if judgement.verdict != "PROCEED" or not silent:
+        return judgement
+    return replace(judgement, verdict="INSUFFICIENT", reasons=tuple(f"no data: {text}" for text in silent))
 
 
 async def _roll_back(outside: Outside, effect: Watch, looked: Looked) -> Looked:
@@ -118,7 +130,9 @@ async def _see(outside: Outside, effect: Watch, now: datetime) -> _Sight:
             state = replace(state, cursor=samples.cursor)
         except Unsupported:
             samples = None
+    lag_s = 0.0
     if samples is None and sources.queries is not None:
+        lag_s = SCRAPE_LAG_S
         state, samples = await _from_metrics(outside, state, sources, now, now_s)
     state, events = await _business(outside, state, sources, now, now_s)
     if samples is not None:
@@ -126,7 +140,7 @@ async def _see(outside: Outside, effect: Watch, now: datetime) -> _Sight:
         poll = Poll(
             now_s=now_s,
             weight=sources.weight,
-            weight_since_s=sources.weight_since_s,
+            weight_since_s=sources.weight_since_s + lag_s,
             stable=sources.stable,
             candidate=sources.candidate,
             samples=samples,
@@ -197,7 +211,7 @@ async def _from_metrics(
     samples = None
     if before.at_s is not None:
         samples = counters.as_samples(before, values, sources, now_s - before.at_s)
-    return replace(state, metrics=Totals(now_s, {**before.values, **values}, problem)), samples
+    return replace(state, metrics=Totals(now_s, values, problem)), samples
 
 
 async def _business(
@@ -209,8 +223,13 @@ async def _business(
     values, problem = await counters.read_business(outside.meters, metric, sources, now)
     stable = counters.grown(before, values, f"{sources.stable}:{metric.name}")
     candidate = counters.grown(before, values, f"{sources.candidate}:{metric.name}")
-    events = {metric.name: (stable, candidate)} if stable is not None and candidate is not None else {}
-    return replace(state, business=Totals(now_s, {**before.values, **values}, problem)), events
+    # What was counted across a shift has no one share to compare with.
+    began_s = sources.weight_since_s + (SCRAPE_LAG_S if metric.query is not None else 0.0)
+    is_of_this_weight = before.at_s is not None and before.at_s >= began_s
+    events: dict[str, tuple[int, int]] = {}
+    if stable is not None and candidate is not None and is_of_this_weight:
+        events[metric.name] = (stable, candidate)
+    return replace(state, business=Totals(now_s, values, problem)), events
 
 
 async def _with_health(
