@@ -89,6 +89,22 @@ def test_revisions_survive_the_servers_death_and_are_adopted_by_the_next(tmp_pat
     play(tmp_path, story)
 
 
+def test_a_supervisor_that_could_not_write_its_state_writes_it_later(tmp_path: Path) -> None:
+    """A full disk at the start: the program runs, and is found, and can be stopped, once there is space."""
+
+    async def story(bench: Bench) -> None:
+        in_the_way = place_of(tmp_path).directory / "state.json.new"
+        in_the_way.mkdir(parents=True)
+        assert (await bench.target.start(bench.spec)).instances == ()
+        in_the_way.rmdir()
+        (instance,) = (await bench.ready()).instances
+        assert await answers(instance.endpoint)
+        await bench.target.stop(bench.spec, reason="the test is over")
+        assert marked_below(tmp_path) == {}
+
+    play(tmp_path, story)
+
+
 def test_a_demo_leaves_nothing_behind_when_its_server_is_killed(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         controller = await asyncio.to_thread(start_controller, tmp_path, bench, die=True, behaviour="family")

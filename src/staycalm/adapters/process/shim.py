@@ -31,6 +31,7 @@ STATE_VERSION = 1
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 LONGEST_LINE = 16 * 1024
 TICK_S = 0.05
+TELL_AGAIN_S = 1.0
 LOCK_TRIES = 5
 PORT_PATIENCE_S = 0.5
 LOWEST_PORT = 20_000
@@ -160,7 +161,7 @@ class Shim:
         self.started_at = self.started = 0.0
         self.restarts, self.delay = 0, config["restart_first_s"]
         self.deadline = self.port_given_up = 0.0
-        self.is_told_to_stop = False
+        self.is_told_to_stop = self.is_untold = False
         self.port: int | None = None
         self.reservation: socket.socket | None = None
         self.streams: dict[int, Stream] = {}
@@ -222,7 +223,7 @@ class Shim:
             self.is_told_to_stop = True
 
     def tell(self) -> None:
-        """state.json says what is so now. A disk that is full is tried again at the next change."""
+        """state.json says what is so now. A disk that is full is tried again every second."""
         state = {
             "version": STATE_VERSION,
             "boot": self.config["boot"],
@@ -237,10 +238,12 @@ class Shim:
             "reason": self.reason,
         }
         path = os.path.join(self.directory, "state.json")
+        self.is_untold = True
         with contextlib.suppress(OSError):
             with open(path + ".new", "w", encoding="utf-8") as file:
                 json.dump(state, file)
             os.replace(path + ".new", path)
+            self.is_untold = False
 
     # -- the port ------------------------------------------------------------------------------------
 
@@ -422,6 +425,9 @@ class Shim:
             if self.parent_fd is None:
                 self.check_parent()
             wait_s = self.advance()
+            if self.is_untold and self.phase != "stopped":
+                self.tell()
+                wait_s = TELL_AGAIN_S if wait_s is None else min(wait_s, TELL_AGAIN_S)
         while ready := [self.streams[fd] for fd, _ in self.poll.poll(0) if fd in self.streams]:
             for stream in ready:
                 self.read(stream)
