@@ -8,7 +8,7 @@ import json
 import pytest
 
 from staycalm.ports.errors import InvalidSpec
-from staycalm.ports.traffic import SlotCounts
+from staycalm.ports.traffic import Samples, SlotCounts
 from tests.adapters.balancer import SHOP, Balancer
 
 
@@ -32,6 +32,28 @@ def test_samples_are_differences_and_a_restart_of_the_balancer_is_told(balancer:
         assert third.was_reset
         with pytest.raises(InvalidSpec, match="cursor"):
             await router.samples(SHOP, "42")
+
+    asyncio.run(story())
+
+
+def test_what_a_slot_counted_before_it_was_told_of_is_not_news(balancer: Balancer) -> None:
+    """A balancer may leave out a server that is down, and a histogram that nobody asked for yet."""
+
+    async def story() -> None:
+        router = balancer.router(samples="cat counters")
+
+        async def told(cursor: str | None, **slots: dict[str, object]) -> Samples:
+            (balancer.directory / "counters").write_text(json.dumps({"slots": slots}))
+            return await router.samples(SHOP, cursor)
+
+        seen = await told(None, blue={"total": 100})
+        seen = await told(seen.cursor, blue={"total": 110}, green={"total": 90_000, "server_errors": 0})
+        assert seen.slots == {"blue": SlotCounts(total=10)}
+        seen = await told(seen.cursor, blue={"total": 120})
+        buckets = [[10, 80], [None, 42]]
+        seen = await told(seen.cursor, blue={"total": 122, "latency_buckets": buckets}, green={"total": 90_003})
+        assert seen.slots == {"blue": SlotCounts(total=2), "green": SlotCounts(total=3)}
+        assert not seen.was_reset
 
     asyncio.run(story())
 

@@ -101,7 +101,9 @@ def subtract(now: SlotCounts, before: SlotCounts) -> SlotCounts | None:
     """Return what happened in between, or None when a counter went back: the balancer began anew."""
     counts = {name: getattr(now, name) - getattr(before, name) for name in COUNTERS}
     earlier = dict(before.latency_buckets)
-    buckets = tuple((bound, count - earlier.get(bound, 0)) for bound, count in now.latency_buckets)
+    # A histogram that was not told of before holds everything since ever.
+    told = now.latency_buckets if earlier or not before.total else ()
+    buckets = tuple((bound, count - earlier.get(bound, 0)) for bound, count in told)
     if min(*counts.values(), *(count for _, count in buckets)) < 0:
         return None
     return SlotCounts(**counts, active=now.active, latency_buckets=buckets)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -135,16 +135,17 @@ class ExecRouter:
             return Samples(cursor=NO_COUNTERS, seconds=0.0, slots={})
         now = read_counters(await self._commands.run(placement, "samples", {}))
         at_s = self._clock.now().timestamp()
-        fresh = json.dumps({"at": at_s, "slots": {slot: asdict(counts) for slot, counts in now.items()}})
         if cursor is None or cursor == NO_COUNTERS:
-            return Samples(cursor=fresh, seconds=0.0, slots={})
+            return Samples(cursor=_cursor(at_s, now), seconds=0.0, slots={})
         before_s, before = _counters_of(cursor)
         deltas: dict[Slot, SlotCounts] = {}
         was_reset = False
-        for slot, counts in now.items():
-            delta = subtract(counts, before.get(slot, SlotCounts()))
+        # A slot that was not told of before begins its count here: what it counted since ever is not news.
+        for slot, counts in ((slot, counts) for slot, counts in now.items() if slot in before):
+            delta = subtract(counts, before[slot])
             was_reset |= delta is None
             deltas[slot] = counts if delta is None else delta
+        fresh = _cursor(at_s, {**before, **now})
         return Samples(cursor=fresh, seconds=max(0.0, at_s - before_s), slots=deltas, was_reset=was_reset)
 
     async def wait_drained(self, placement: Placement, slot: Slot, *, deadline_s: float) -> bool:
@@ -244,6 +245,10 @@ def _weight(split: Split) -> float:
 
 def _file_of(placement: Placement) -> str:
     return f"{check_name(placement.service, 'service')}@{check_name(placement.environment, 'environment')}"
+
+
+def _cursor(at_s: float, slots: Mapping[Slot, SlotCounts]) -> str:
+    return json.dumps({"at": at_s, "slots": {slot: asdict(counts) for slot, counts in slots.items()}})
 
 
 def _counters_of(cursor: str) -> tuple[float, dict[Slot, SlotCounts]]:
