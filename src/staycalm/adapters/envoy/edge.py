@@ -135,6 +135,13 @@ class Edge:
         """Declarations and splits are on disk, in case a route file gets lost."""
         replace(self.layout, self.layout.specs, encode_placed(self.placed), is_synced=is_synced)
 
+    def save_or_tell(self) -> None:
+        """Saved; where that cannot be, `problem` says why. What is in force does not depend on it."""
+        try:
+            self.save()
+        except PortError as error:
+            self.problem = str(error)
+
     async def write(self, listener: str, wanted: Placed | None = None) -> int:
         """The listener's file and every rollback file of it are on disk, `wanted` included; returns the version.
 
@@ -288,7 +295,4 @@ class Edge:
                 restored = await self.write(listener)
                 await self.confirm(listener, restored, refused={}, deadline=deadline)
             raise
-        try:
-            self.save()
-        except PortError as error:
-            self.problem = str(error)
+        self.save_or_tell()

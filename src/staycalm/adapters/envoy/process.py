@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,7 @@ class Process:
         self._child: subprocess.Popen[bytes] | None = None
         self._watch: asyncio.Task[None] | None = None
         self.identity: Identity | None = None
+        self._untold: bytes | None = None
         self.restarts = 0
         self.problem: str | None = None
 
@@ -125,7 +127,14 @@ class Process:
                 "started": self.identity.started,
                 "fingerprint": self._fingerprint(binary),
             }
-            replace(self._layout, self._layout.pid, msgspec.json.encode(about), is_synced=False)
+            self._untold = msgspec.json.encode(about)
+            self._note()
+
+    def _note(self) -> None:
+        """Whoever comes after this process can find the proxy."""
+        if self._untold is not None:
+            replace(self._layout, self._layout.pid, self._untold, is_synced=False)
+            self._untold = None
 
     def _find(self) -> dict[str, Any] | None:
         """Return what was written of the proxy that runs, which is ours then; None when none does."""
@@ -212,13 +221,16 @@ class Process:
         """The process is gone, by itself or because it hung: alive, it answered several questions in a row with
         nothing. Returns which, in words.
         """
-        assert self.identity is not None
+        if self.identity is None:
+            return f"the proxy ended at once: {last_lines(self._layout.log, 2)}"
         pid, misses = self.identity.pid, 0
         loop, interval_s = asyncio.get_running_loop(), self._settings.liveness_interval_s
         due = loop.time() + interval_s
         with end_of(pid) as end:
             while self.is_alive():
                 if loop.time() >= due:
+                    with suppress(PortError):
+                        self._note()
                     misses = 0 if await _answers(admin) else misses + 1
                     due = loop.time() + interval_s
                 if misses >= self._settings.liveness_misses and self.is_alive():

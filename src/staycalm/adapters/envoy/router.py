@@ -213,6 +213,7 @@ class EnvoyRouter:
         edge, listener = self._now_running.edge, self._placed(placement).listener
         version = edge.roll_back(placement)
         await edge.confirm(listener, version, refused={}, deadline=began + deadline_s)
+        edge.save_or_tell()
         return Confirmation(self._placed(placement).generation, loop.time() - began)
 
     async def observe(self, placement: Placement) -> tuple[EdgeObservation, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace as changed
 
 import msgspec
@@ -44,6 +44,18 @@ def check_port_is_free(listener: Listener) -> None:
             raise InvalidSpec(f"port {listener.port} on {listener.address} {why}") from None
 
 
+def _with(placed: Mapping[Placement, Placed], new: Placed) -> dict[Placement, Placed]:
+    """Return all with the new one among them. Whoever shares its listener has that as the new one declares it.
+
+    Neighbours agree about their listener, but one of them has to be told first when it changes.
+    """
+    listener = new.spec.listener
+    return {
+        key: changed(one, spec=changed(one.spec, listener=listener)) if one.listener == new.listener else one
+        for key, one in placed.items()
+    } | {new.placement: new}
+
+
 class Structure:
     """Owns the cluster and listener files. One change at a time; shifts of traffic go on meanwhile."""
 
@@ -51,6 +63,7 @@ class Structure:
         self.edge, self._binary = edge, binary
         self._changing = asyncio.Lock()
         self._unsure: set[Placement] = set()
+        self._leaving: dict[Placement, Placed] = {}
 
     def _clusters(self, placed: Iterable[Placed]) -> list[Json]:
         ordered = sorted(placed, key=lambda one: one.placement)
@@ -183,7 +196,7 @@ class Structure:
             if known is not None and known.spec == spec and spec.placement not in self._unsure:
                 return
             new = Placed(spec) if known is None else changed(known, spec=spec)
-            future = {**before, spec.placement: new}
+            future = _with(before, new)
             check_together(future.values())
             served = {one.listener for one in before.values()}
             if new.listener not in served:
@@ -192,19 +205,22 @@ class Structure:
                 publish_pair(self.edge.layout, spec.listener)
             await self._validate(list(future.values()))
             self._unsure.add(spec.placement)
+            self._leaving.pop(spec.placement, None)
             try:
-                await self._apply(new, None if known is None else known.listener, served)
+                await self._apply(future, new, None if known is None else known.listener, served)
             except Rejected:
-                await self._undo(new, known)
+                await self._undo(new, before)
                 raise
             self.edge.save(is_synced=True)
             self._unsure.discard(spec.placement)
 
-    async def _apply(self, new: Placed, left: str | None, served: set[str]) -> None:
+    async def _apply(
+        self, future: Mapping[Placement, Placed], new: Placed, left: str | None, served: set[str]
+    ) -> None:
         """Clusters before the routes that name them, routes before the listener that asks for them."""
-        edge, placement = self.edge, new.placement
-        await self._set_clusters({**edge.placed, placement: new}.values())
-        self._know(new)
+        edge = self.edge
+        await self._set_clusters(future.values())
+        self._know(future.values())
         await self._set_routes(new.listener, is_served=new.listener in served)
         await self._set_listeners(edge.placed.values())
         if new.listener not in served:
@@ -212,10 +228,12 @@ class Structure:
         if left is not None and left != new.listener:
             await self._leave(left)
 
-    def _know(self, new: Placed) -> None:
-        """The declaration is the known one; a split that moved since then is kept."""
-        known = self.edge.placed.get(new.placement)
-        self.edge.placed[new.placement] = new if known is None else changed(known, spec=new.spec)
+    def _know(self, declared: Iterable[Placed]) -> None:
+        """The declarations are the known ones; a split that moved since then is kept."""
+        for one in declared:
+            known = self.edge.placed.get(one.placement)
+            if known is None or known.spec != one.spec:
+                self.edge.placed[one.placement] = one if known is None else changed(known, spec=one.spec)
 
     async def _leave(self, listener: str) -> None:
         if self.edge.on_listener(listener):
@@ -223,12 +241,11 @@ class Structure:
         else:
             self.edge.forget_listener(listener)
 
-    async def _undo(self, new: Placed, known: Placed | None) -> None:
+    async def _undo(self, new: Placed, before: Mapping[Placement, Placed]) -> None:
         """The files say what they said before the refused declaration."""
-        if known is None:
+        if new.placement not in before:
             self.edge.placed.pop(new.placement, None)
-        else:
-            self._know(known)
+        self._know(before.values())
         async with self.edge.shifting:
             for listener in {one.listener for one in self.edge.placed.values()}:
                 if not self.edge.is_current(listener):
@@ -238,14 +255,18 @@ class Structure:
             self.edge.forget_listener(new.listener)
 
     async def remove(self, placement: Placement) -> None:
-        """The proxy does not know the placement; its listener goes with its last one."""
+        """The proxy does not know the placement; its listener goes with its last one. May be asked for again
+        where it failed half-way.
+        """
         async with self._changing:
-            gone = self.edge.placed.pop(placement, None)
+            gone = self.edge.placed.pop(placement, None) or self._leaving.get(placement)
             if gone is None:
                 return
+            self._leaving[placement] = gone
             remaining = self.edge.placed.values()
             await self._set_listeners(remaining)
             await self._leave(gone.listener)
             await self._set_clusters(remaining)
             self.edge.layout.rollback(placement).unlink(missing_ok=True)
             self.edge.save(is_synced=True)
+            del self._leaving[placement]
