@@ -128,7 +128,9 @@ class Process:
                 "fingerprint": self._fingerprint(binary),
             }
             self._untold = msgspec.json.encode(about)
-            self._note()
+            # A full disk is no reason not to serve; it is noted as soon as that can be.
+            with suppress(PortError):
+                self._note()
 
     def _note(self) -> None:
         """Whoever comes after this process can find the proxy."""
