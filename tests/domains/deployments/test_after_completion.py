@@ -11,7 +11,7 @@ from staycalm.domains.deployments import queries, service
 from staycalm.domains.deployments.strategies import Step
 from staycalm.kit.database import Database
 from staycalm.ports.traffic import Split
-from tests.conftest import VirtualClock
+from tests.conftest import VirtualClock, drive
 from tests.domains.deployments.world import QUICK, SHOP, World, digest_of
 from tests.scenarios.fakes.target import Program
 
@@ -56,6 +56,23 @@ def test_when_the_old_one_is_cold_it_is_started_again_checked_and_shifted_to(wor
     assert "shop-production-3" in world.target.running()
     world.run(60)
     assert world.split() == split
+
+
+@pytest.mark.parametrize("is_foreign", [False, True])
+def test_a_cold_rollback_counts_as_done_once_it_is_in_force(world: World, is_foreign: bool) -> None:
+    """Whatever the proxy was told meanwhile: a rename by hand, or numbers from before a restored backup."""
+    id = two_releases(world)
+    world.run(2400)
+    world.ask(service.roll_back, id, reason="orders are down")
+    world.run(30, until=lambda: world.get(id).did_smoke_pass and world.get(id).weight is not None)
+    if is_foreign:
+        fence = world.router.edges[SHOP].fence
+        drive(world.router.set_split(SHOP, Split("green"), generation=900, fence=fence))
+    else:
+        drive(world.router.roll_back(SHOP))
+    world.run(30, until=lambda: world.get(id).state == "rolled-back")
+    split = world.split()
+    assert split is not None and split.stable == "blue"
 
 
 def test_what_would_serve_again_is_known_exactly_while_there_is_something_to_roll_back(world: World) -> None:

@@ -37,10 +37,10 @@ from staycalm.domains.deployments.reconcile.memory import Memory, plan_again
 from staycalm.domains.deployments.reconcile.outside import (
     Outside,
     check_ready,
+    go_back,
     inspect,
     remove_revision,
     run_smoke_tests,
-    send_back,
     set_instances,
     set_split,
     start_revision,
@@ -78,7 +78,7 @@ async def perform(outside: Outside, effect: Effect) -> Outcome:
         case SetSplit():
             return await set_split(outside, effect)
         case WayBack():
-            return await send_back(outside, effect)
+            return await go_back(outside, effect)
         case StartRevision():
             return await start_revision(outside, effect)
         case CheckReady():

@@ -117,9 +117,9 @@ def _only_confirm(back: WayBack) -> WayBack:
 
 
 async def _see(outside: Outside, effect: Watch, now: datetime) -> _Sight:
-    """Return the state after this look; the clock of the evidence never goes back."""
+    """Return the state after this look; the clock of the evidence never goes back, nor stands still."""
     sources, state = effect.sources, effect.state
-    now_s = max(state.last_s, now.timestamp())
+    now_s = now.timestamp() if now.timestamp() >= state.last_s else state.last_s + effect.pause_s
     edges: tuple[EdgeObservation, ...] = ()
     samples: Samples | None = None
     if sources.router is not None:

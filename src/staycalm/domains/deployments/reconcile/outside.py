@@ -126,15 +126,24 @@ async def set_instances(outside: Outside, effect: SetInstances) -> SplitSet:
     return SplitSet(outside.clock.monotonic() - began)
 
 
+async def go_back(outside: Outside, effect: WayBack) -> SentBack | Behind:
+    """What `send_back` does; where stable was started again for it, by a split that has no reserved generation."""
+    if effect.split_to is None:
+        return await send_back(outside, effect)
+    began = outside.clock.monotonic()
+    done = await set_split(outside, effect.split_to)
+    if isinstance(done, Behind):
+        return done
+    took_s = outside.clock.monotonic() - began
+    return SentBack(took_s, effect.split_to.generation, await _is_stable_healthy(outside, effect))
+
+
 async def send_back(outside: Outside, effect: WayBack) -> SentBack:
     """Stable serves everything, or nobody does where there is no stable. Needs no database."""
     began = outside.clock.monotonic()
     generation: int | None = None
     if effect.instances is not None:
         await set_instances(outside, effect.instances)
-    elif effect.split_to is not None:
-        generation = effect.split_to.generation
-        await set_split(outside, effect.split_to)
     elif effect.router is not None and effect.removes_route:
         await outside.router(effect.router).remove(effect.placement)
     elif effect.router is not None and await _is_own(outside, effect):

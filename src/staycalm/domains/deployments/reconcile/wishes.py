@@ -114,7 +114,9 @@ def way_back(tx: Tx, scene: Scene, settings: DeploymentsSettings) -> WayBack:
         assert d.candidate_slot is not None
         split = Split(scene.returning.slot, d.candidate_slot, 0.0, d.preview_token)
         route = route_spec(d.config, scene.candidate, scene.returning)
-        return replace(back, split_to=want_split(tx, place, d.config, route, split, settings.split_deadline_s))
+        wanted = want_split(tx, place, d.config, route, split, settings.split_deadline_s)
+        # What is live now goes, also where a rename meanwhile says that it alone serves.
+        return replace(back, split_to=replace(wanted, reserved=()))
     if d.is_first:
         return replace(back, removes_route=True)
     return _rename(back, d, place)
