@@ -102,7 +102,7 @@ def connect(settings: Settings, directory: DataDirectory, database: Database) ->
     return Outside(
         clock=clock,
         artifacts=artifacts,
-        uploads=directory.folder("uploads"),
+        uploads=artifacts.incoming,
         envoy=envoy,
         processes=processes,
         prober=prober,

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
+from staycalm.adapters.filestore import FileStore
 from staycalm.domains.releases.intake import Intake
 from tests.domains.deployments.bare import Caller
 
@@ -56,6 +61,32 @@ def test_too_many_bytes_and_none_are_refused(http: TestClient, intake: Intake) -
     assert (answer.status_code, answer.json()["code"]) == (422, "artifact-too-large")
     assert http.put(ARTIFACTS, content=b"").json()["code"] == "empty-artifact"
     assert left_behind(intake) == []
+
+
+KILLED = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from staycalm.adapters.filestore import FileStore
+from staycalm.domains.releases.intake import Intake, take_in
+from staycalm.kit.clock import SystemClock
+from staycalm.kit.ids import Ids
+
+async def chunks():
+    yield b"half of it"
+    os.kill(os.getpid(), signal.SIGKILL)
+
+store = FileStore(Path(sys.argv[1]))
+asyncio.run(take_in(Intake(store, store.incoming, 10**6, Ids(SystemClock())), chunks(), declared=None))
+"""
+
+
+def test_half_an_upload_of_a_killed_server_is_swept(tmp_path: Path) -> None:
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    assert ended.returncode == -9
+    store = FileStore(tmp_path)
+    assert len(list(store.incoming.iterdir())) == 1
+    assert asyncio.run(store.sweep()) == 1
+    assert list(store.incoming.iterdir()) == []
 
 
 def test_a_place_that_cannot_be_written_is_said(http: TestClient, intake: Intake, caller: Caller) -> None:

@@ -32,6 +32,11 @@ class FileStore:
         self._objects = directory / "sha256"
         self._incoming = directory / "incoming"
 
+    @property
+    def incoming(self) -> Path:
+        """Return where artifacts are until they are whole; `sweep` removes what killed processes left."""
+        return self._incoming
+
     async def put(self, chunks_path: str) -> StoredArtifact:
         """The file's bytes are in the store under their digest; the same bytes twice are one artifact.
 

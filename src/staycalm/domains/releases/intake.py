@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import hashlib
+import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +18,10 @@ from staycalm.ports.artifacts import ArtifactStore, StoredArtifact
 
 @dataclass(frozen=True)
 class Intake:
-    """Where uploads land. `directory` is ours alone, on the artifact store's file system."""
+    """Where uploads land: `directory` lies on the artifact store's file system.
+
+    A file there begins with the id of its process, so that what a killed one left is known for what it is.
+    """
 
     store: ArtifactStore
     directory: Path
@@ -30,7 +34,7 @@ async def take_in(intake: Intake, chunks: AsyncIterator[bytes], *, declared: str
 
     Raises Invalid (empty, too large, another digest) and Unavailable (disk full); then nothing is left behind.
     """
-    path = intake.directory / f"upload-{intake.ids.uuid()}"
+    path = intake.directory / f"{os.getpid()}-upload-{intake.ids.uuid()}"
     try:
         digest, size = await _write(intake, path, chunks)
         if declared is not None and declared != digest:
@@ -57,7 +61,7 @@ async def take_in(intake: Intake, chunks: AsyncIterator[bytes], *, declared: str
 async def _write(intake: Intake, path: Path, chunks: AsyncIterator[bytes]) -> tuple[str, int]:
     hashing = hashlib.sha256()
     size = 0
-    intake.directory.mkdir(parents=True, exist_ok=True)
+    intake.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     with await asyncio.to_thread(path.open, "xb") as file:
         async for chunk in chunks:
             size += len(chunk)
