@@ -278,7 +278,7 @@ def _lasts_s(escalation: Escalation) -> float:
     """Return for how many seconds what it waits for just now was given at most."""
     if escalation.state == "acknowledged":
         return escalation.acknowledgement_timeout_s
-    return max(step.wait_s for step in escalation.steps)
+    return max((step.wait_s for step in escalation.steps), default=0.0)
 
 
 def _end_of_acknowledgement(tx: Tx, escalation: Escalation) -> datetime | None:
