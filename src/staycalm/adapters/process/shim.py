@@ -443,15 +443,8 @@ def become(argv: list[str], environment: dict[str, str], root: str, out: int, er
         if os.getppid() != supervisor:
             os._exit(127)
         signal.set_wakeup_fd(-1)
-        for number in (
-            signal.SIGTERM,
-            signal.SIGCHLD,
-            signal.SIGINT,
-            signal.SIGHUP,
-            signal.SIGPIPE,
-            signal.SIGXFSZ,
-        ):
-            signal.signal(number, signal.SIG_DFL)
+        for name in ("TERM", "CHLD", "INT", "HUP", "PIPE", "XFSZ"):
+            signal.signal(signal.Signals[f"SIG{name}"], signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.umask(0o022)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -478,7 +471,6 @@ def main() -> None:
     if is_running:
         prctl(PR_SET_CHILD_SUBREAPER, 1)
         shim.listen()
-        problem = None
         if config["needs_port"] and not (config["port"] and shim.reserve(config["port"])):
             shim.choose()
         problem = shim.launch()
