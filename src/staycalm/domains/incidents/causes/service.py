@@ -81,12 +81,14 @@ def join_or_open(
     """The cause belongs to exactly one incident, however often and by however many this is called at once.
 
     Two openers at one instant: the unique `open_placement` lets one insert, the other looks again and joins.
+    Two that tell of one cause: the other one looks again and finds it known.
     """
     placement = Placement(service, environment) if service and environment else None
     for _ in range(TRIES):
+        known = find_known(tx, cause.key)
         decision = attach_or_open(
             priority,
-            known=find_known(tx, cause.key),
+            known=known,
             nearby=find_nearby(tx, placement, rolled_back_since=tx.now - timedelta(seconds=rollback_window_s))
             if placement is not None
             else None,
@@ -98,6 +100,11 @@ def join_or_open(
             assert decision.incident is not None
             return _declared(tx, get_incident(tx, decision.incident), is_new=False)
         if decision.action == "attach":
+            assert decision.incident is not None
+            if known is not None:
+                _tell_again(tx, cause, decision.incident, priority)
+            elif not _claim(tx, cause, decision.incident, priority):
+                continue
             return _join(tx, actor, cause, decision, priority)
         opened = _open(tx, actor, cause, priority, placement, service, environment, impact_started_at, detected_at)
         if opened is not None:
@@ -137,7 +144,8 @@ def _open(
     values["open_placement"] = str(placement) if placement is not None else None
     if not tx.insert_or_ignore(incidents, values, on=["open_placement"]):
         return None
-    _claim(tx, cause, incident.id, priority)
+    if not _claim(tx, cause, incident.id, priority):
+        raise _taken(cause)
     event = IncidentDeclared(
         **about(incident),
         priority=priority,
@@ -155,7 +163,6 @@ def _open(
 def _join(tx: Tx, actor: Actor, cause: NewCause, decision: Decision, priority: Priority) -> Declared:
     assert decision.incident is not None
     incident = get_incident(tx, decision.incident)
-    _claim(tx, cause, incident.id, priority)
     event = CauseAttached(
         **about(incident),
         cause=cause.key,
@@ -203,8 +210,8 @@ def end_cause(tx: Tx, cause: str, at: datetime) -> bool:
     return tx.guarded_update(statement.values(ended_at=at)) == 1
 
 
-def _claim(tx: Tx, cause: NewCause, incident: str, priority: Priority) -> None:
-    """The cause belongs to the incident; a known one is told with the new priority and fires again."""
+def _claim(tx: Tx, cause: NewCause, incident: str, priority: Priority) -> bool:
+    """The new cause belongs to the incident; returns False when it belongs to one already."""
     values = {
         "cause": cause.key,
         "incident": incident,
@@ -215,9 +222,16 @@ def _claim(tx: Tx, cause: NewCause, incident: str, priority: Priority) -> None:
         "happened_at": cause.happened_at,
         "ended_at": None,
     }
-    if tx.insert_or_ignore(incident_causes, values, on=["cause"]):
-        return
+    return tx.insert_or_ignore(incident_causes, values, on=["cause"])
+
+
+def _tell_again(tx: Tx, cause: NewCause, incident: str, priority: Priority) -> None:
+    """The incident's cause is told with the new priority, and fires again."""
     c = incident_causes.c
     statement = incident_causes.update().where(c.cause == cause.key, c.incident == incident)
     if tx.guarded_update(statement.values(priority=priority, ended_at=None)) != 1:
-        raise Conflict("busy", f"{cause.key} joined another incident at this instant", next_step="Try again.")
+        raise _taken(cause)
+
+
+def _taken(cause: NewCause) -> Conflict:
+    return Conflict("busy", f"{cause.key} joined another incident at this instant", next_step="Try again.")
