@@ -8,18 +8,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from staycalm.app import wiring
+from staycalm.app import heartbeats, wiring
 from staycalm.core.actor import SYSTEM
 from staycalm.core.errors import PortError, Unavailable
-from staycalm.core.self_events import ClockStepped, EngineJoined, EngineWentSilent
+from staycalm.core.self_events import ClockStepped
 from staycalm.domains.alerts.public import follow_overdue_work
 from staycalm.domains.oncall.public import find_overdue
 from staycalm.kit.clock import SystemClock
-from staycalm.kit.database import Tx, leases, retention
-from staycalm.kit.database.tables import leases as lease_rows
+from staycalm.kit.database import Tx, retention
 from staycalm.ports.messages import Message
 
 if TYPE_CHECKING:
@@ -27,13 +25,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("staycalm.app.watch_self")
 EVERY_S = 1.0
-HEARTBEAT_S = 5.0
-SILENT_AFTER_S = 10.0
 LAST_RESORT_AFTER_S = 10.0
 OVERDUE_AFTER_S = 30.0
 SWEEP_EVERY_S = 10.0
 SWEEP_IDLE_S = 600.0
-HEARTBEAT = "engine:"
 
 
 class SelfWatch:
@@ -62,11 +57,7 @@ class SelfWatch:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), EVERY_S)
         with suppress(Unavailable):
-            await self._database.write(leases.forget, self._name)
-
-    @property
-    def _name(self) -> str:
-        return HEARTBEAT + self._application.engine.holder
+            await self._database.write(heartbeats.say_goodbye, self._application.engine.holder)
 
     async def _follow_clock(self) -> None:
         clock = self._database.clock
@@ -99,10 +90,8 @@ class SelfWatch:
                     self._sweep_at = now_s + SWEEP_IDLE_S
 
     def _beat_and_look(self, tx: Tx) -> list[str]:
-        if tx.one_or_none(lease_rows.select().where(lease_rows.c.name == self._name)) is None:
-            tx.emit(SYSTEM, EngineJoined(subject=self._application.engine.holder))
-        leases.acquire(tx, self._name, self._application.engine.holder, ttl_s=HEARTBEAT_S)
-        self._look_for_silent(tx)
+        heartbeats.beat(tx, self._application.engine.holder)
+        heartbeats.look_for_silent(tx)
         overdue = find_overdue(tx, late_s=OVERDUE_AFTER_S)
         now_s = self._database.clock.monotonic()
         self._late_since = None if overdue.is_clean else self._late_since or now_s
@@ -115,18 +104,6 @@ class SelfWatch:
             f"overdue by more than {OVERDUE_AFTER_S:.0f} s: {overdue.steps} escalation steps, "
             f"{overdue.notifications} notifications, {overdue.shifts} shifts"
         ]
-
-    def _look_for_silent(self, tx: Tx) -> None:
-        """A process that stopped without goodbye is reported once, by whoever sees it first."""
-        silent_since = tx.now - timedelta(seconds=SILENT_AFTER_S - HEARTBEAT_S)
-        gone = lease_rows.delete().where(
-            lease_rows.c.name.startswith(HEARTBEAT), lease_rows.c.until < silent_since
-        )
-        for row in tx.execute(gone.returning(lease_rows.c.holder, lease_rows.c.until)).all():
-            silent_s = (tx.now - row.until).total_seconds() + HEARTBEAT_S
-            # One's own row of an earlier life on this machine is a restart, not a silence worth a page on SQLite.
-            if not self._database.is_sqlite:
-                tx.emit(SYSTEM, EngineWentSilent(subject=row.holder, silent_for_s=silent_s))
 
     async def _tell_last_resort(self, problem: str) -> bool:
         """Return whether the last-resort contact was told; there may be none."""

@@ -1,0 +1,49 @@
+"""A server that stops without goodbye is missed; one that its host has started again is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from staycalm.app import heartbeats
+from staycalm.kit.database import Database, log
+from tests.conftest import VirtualClock, drive
+
+
+def told(database: Database, name: str) -> list[str]:
+    return [entry.subject for entry in drive(database.read(log.after, 0, limit=100)) if entry.name == name]
+
+
+@pytest.mark.parametrize("holder", ["here:1:abc", "under_score:1:abc"])
+def test_a_server_without_a_beat_for_ten_seconds_is_told_once(
+    world_db: Database, clock: VirtualClock, holder: str
+) -> None:
+    drive(world_db.write(heartbeats.beat, holder))
+    drive(world_db.write(heartbeats.beat, "there:7:xyz"))
+    clock.advance(seconds=9.0)
+    drive(world_db.write(heartbeats.beat, "there:7:xyz"))
+    drive(world_db.write(heartbeats.look_for_silent))
+    assert told(world_db, "engine.went_silent") == []
+    clock.advance(seconds=2.0)
+    for _ in range(2):
+        drive(world_db.write(heartbeats.look_for_silent))
+    assert told(world_db, "engine.went_silent") == [holder]
+
+
+@pytest.mark.parametrize(("again", "missed"), [("here:2:def", []), ("there:2:def", ["here:1:abc"])])
+def test_a_server_that_its_host_has_started_again_is_not_missed(
+    world_db: Database, clock: VirtualClock, again: str, missed: list[str]
+) -> None:
+    drive(world_db.write(heartbeats.beat, "here:1:abc"))
+    clock.advance(seconds=6.0)
+    drive(world_db.write(heartbeats.beat, again))
+    clock.advance(seconds=6.0)
+    drive(world_db.write(heartbeats.look_for_silent))
+    assert told(world_db, "engine.went_silent") == missed
+
+
+def test_whoever_says_goodbye_is_not_missed(world_db: Database, clock: VirtualClock) -> None:
+    drive(world_db.write(heartbeats.beat, "here:1:abc"))
+    drive(world_db.write(heartbeats.say_goodbye, "here:1:abc"))
+    clock.advance(seconds=60.0)
+    drive(world_db.write(heartbeats.look_for_silent))
+    assert told(world_db, "engine.went_silent") == []
