@@ -29,14 +29,23 @@ def test_a_server_without_a_beat_for_ten_seconds_is_told_once(
     assert told(world_db, "engine.went_silent") == [holder]
 
 
-@pytest.mark.parametrize(("again", "missed"), [("here:2:def", []), ("there:2:def", ["here:1:abc"])])
+@pytest.mark.parametrize(
+    ("other", "after_s", "missed"),
+    [
+        ("here:2:def", 6.0, []),
+        ("here:2:def", 0.5, ["here:1:abc"]),  # both were started at once
+        ("there:2:def", 6.0, ["here:1:abc"]),
+    ],
+)
 def test_a_server_that_its_host_has_started_again_is_not_missed(
-    world_db: Database, clock: VirtualClock, again: str, missed: list[str]
+    world_db: Database, clock: VirtualClock, other: str, after_s: float, missed: list[str]
 ) -> None:
     drive(world_db.write(heartbeats.beat, "here:1:abc"))
-    clock.advance(seconds=6.0)
-    drive(world_db.write(heartbeats.beat, again))
-    clock.advance(seconds=6.0)
+    clock.advance(seconds=after_s)
+    drive(world_db.write(heartbeats.beat, other))
+    clock.advance(seconds=9.0)
+    drive(world_db.write(heartbeats.beat, other))
+    clock.advance(seconds=3.0)
     drive(world_db.write(heartbeats.look_for_silent))
     assert told(world_db, "engine.went_silent") == missed
 

@@ -14,6 +14,9 @@ from staycalm.kit.database.tables import leases as lease_rows
 
 HEARTBEAT_S = 5.0
 SILENT_AFTER_S = 10.0
+BESIDE_S = 1.0
+"""Nobody starts in less than a second: who joins so soon after a beat was started beside whoever gave it."""
+
 PREFIX = "engine:"
 
 
@@ -39,7 +42,7 @@ def look_for_silent(tx: Tx) -> None:
     gone = lease_rows.delete().where(lease_rows.c.name.startswith(PREFIX), lease_rows.c.until < silent_since)
     for row in tx.execute(gone.returning(lease_rows.c.holder, lease_rows.c.until)).all():
         last_beat_at = row.until - timedelta(seconds=HEARTBEAT_S)
-        if not _has_restarted(tx, row.holder, last_beat_at):
+        if not _has_restarted(tx, row.holder, last_beat_at + timedelta(seconds=BESIDE_S)):
             silent_s = (tx.now - last_beat_at).total_seconds()
             tx.emit(SYSTEM, EngineWentSilent(subject=row.holder, silent_for_s=silent_s))
 
