@@ -181,6 +181,8 @@ class Simulation(History):
     def step_clock(self, seconds: float) -> None:
         """The wall clock is set, and the self-watch has seen it."""
         self.clock.step(seconds)
+        for process in self.processes:
+            process.wait_on(timedelta(seconds=seconds))
         event = ClockStepped(subject=self.processes[0].name, step_s=seconds)
         self.write(lambda tx: tx.emit(SYSTEM, event))
         self.settle()
