@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import Any
 
 from report import Figure, Options
-from shift_latency import UPSTREAM, bare_bootstrap, bare_routes, free_port, program
+from shift_latency import UPSTREAM, bare_command, free_port, program
 
-from staycalm.adapters.envoy import EnvoyRouter, EnvoySettings, find_binary
+from staycalm.adapters.envoy import EnvoyRouter, EnvoySettings
 from staycalm.core.placement import Placement
 from staycalm.kit.clock import SystemClock
 from staycalm.ports.traffic import Endpoint, Listener, RouteSpec, Split
@@ -125,11 +125,7 @@ async def ours(root: Path, members: tuple[int, int], kills: int, *, pair: bool) 
 @asynccontextmanager
 async def bare_envoys(root: Path, port: int, members: tuple[int, int]) -> AsyncIterator[Kill]:
     """Two Envoys on one port; yields what kills the elder and starts it again."""
-    (root / "rds").mkdir(parents=True)
-    (root / "rds" / "routes.json").write_bytes(bare_routes(1, 1000))
-    (root / "bootstrap.json").write_text(json.dumps(bare_bootstrap(root, port, members)))
-    binary = await find_binary()
-    command = [str(binary.path), "-c", str(root / "bootstrap.json"), "--disable-hot-restart", "-l", "error"]
+    command = await bare_command(root, port, members, weight=1000)
 
     async def start() -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(*command, "--concurrency", "1")

@@ -171,13 +171,18 @@ async def measure(port: int, options: Load, shift: Any) -> tuple[list[float], in
     return last_on_old(result["seen"], commands, until), len(result["seen"]), result["failed"]
 
 
-async def bare(root: Path, members: tuple[int, int], options: Load) -> dict[str, Any]:
-    port, versions = free_port(), iter(range(2, 10**9))
+async def bare_command(root: Path, port: int, members: tuple[int, int], *, weight: int) -> list[str]:
+    """Return what starts an Envoy with nothing of ours; its files are in `root`, `weight` is in 0.1 %."""
     (root / "rds").mkdir(parents=True)
-    (root / "rds" / "routes.json").write_bytes(bare_routes(1, 0))
+    (root / "rds" / "routes.json").write_bytes(bare_routes(1, weight))
     (root / "bootstrap.json").write_text(json.dumps(bare_bootstrap(root, port, members)))
     binary = await find_binary()
-    command = [str(binary.path), "-c", str(root / "bootstrap.json"), "--disable-hot-restart", "-l", "error"]
+    return [str(binary.path), "-c", str(root / "bootstrap.json"), "--disable-hot-restart", "-l", "error"]
+
+
+async def bare(root: Path, members: tuple[int, int], options: Load) -> dict[str, Any]:
+    port, versions = free_port(), iter(range(2, 10**9))
+    command = await bare_command(root, port, members, weight=0)
     envoy = await asyncio.create_subprocess_exec(*command, "--concurrency", "2")
 
     async def shift(slot: str) -> None:

@@ -179,13 +179,17 @@ class Inbox:
         self._http.server_close()
 
 
-FILE = """
+PEOPLE = """
 organisation: {{name: Acme, escalation_policy: default}}
 people:
   alice: {{name: Alice, email: alice@example.com, contact_methods: [{{webhook: "{url}alice"}}]}}
   bob: {{name: Bob, email: bob@example.com, contact_methods: [{{webhook: "{url}bob"}}]}}
 teams:
   platform: {{members: [alice, bob]}}
+"""
+FILE = (
+    PEOPLE
+    + """\
 services:
 {services}
 escalation_policies:
@@ -195,6 +199,7 @@ escalation_policies:
       - {{page: person alice, wait: {wait}}}
       - {{page: person bob, wait: 1h}}
 """
+)
 
 
 def apply(server: Server, inbox: Inbox, wait: str = "1h") -> None:

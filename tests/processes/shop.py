@@ -10,7 +10,7 @@ from typing import Any
 
 from staycalm.core.placement import Placement
 from staycalm.packing import file_digest, pack_directory
-from tests.processes.servers import Inbox, Server
+from tests.processes.servers import PEOPLE, Inbox, Server
 
 SHOP = Placement("shop", "production")
 HOST = "shop.example"
@@ -21,13 +21,9 @@ QUICKLY = {
 }  # fmt: skip
 """Small steps, and a proxy and instances that outlive their server, as in production."""
 
-FILE = """
-organisation: {{name: Acme, escalation_policy: default}}
-people:
-  alice: {{name: Alice, email: alice@example.com, contact_methods: [{{webhook: "{url}alice"}}]}}
-  bob: {{name: Bob, email: bob@example.com, contact_methods: [{{webhook: "{url}bob"}}]}}
-teams:
-  platform: {{members: [alice, bob]}}
+FILE = (
+    PEOPLE
+    + """\
 environments:
   production: {{production: true}}
 services:
@@ -49,6 +45,7 @@ escalation_policies:
       - {{page: person alice, wait: 24h}}
       - {{page: person bob, wait: 24h}}
 """
+)
 PROGRAM = """
 import json, os, random
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
