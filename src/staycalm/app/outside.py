@@ -65,6 +65,8 @@ class Outside:
             adopted = await self.envoy.start()
             self.proxy_problem = None
             logger.info("the proxy serves", extra={"adopted": adopted, "pid": self.envoy.pid})
+            if self.envoy.pair_problem is not None:
+                logger.warning("a killed proxy may cost requests", extra={"reason": self.envoy.pair_problem})
         except PortError as error:
             self.proxy_problem = str(error)
             logger.error("the proxy does not start", extra={"reason": str(error)})

@@ -11,6 +11,7 @@ from staycalm.adapters.envoy.binary import Binary, find_binary
 from staycalm.adapters.envoy.counters import Cursor
 from staycalm.adapters.envoy.edge import Edge
 from staycalm.adapters.envoy.files import Layout, take_lock
+from staycalm.adapters.envoy.kernel import hand_over
 from staycalm.adapters.envoy.observing import (
     added,
     nothing,
@@ -58,6 +59,7 @@ class EnvoyRouter:
         self._proxies = proxies(self._layout, settings)
         self._running: _Running | None = None
         self._lock: int | None = None
+        self.pair_problem: str | None = None
 
     async def start(self) -> bool:
         """Envoy serves what the files say; returns True when what runs now was running and was taken over.
@@ -82,6 +84,7 @@ class EnvoyRouter:
 
     async def _start_each(self, running: _Running) -> bool:
         """Every proxy that the settings ask for serves, and none besides; returns whether all of them did."""
+        self.pair_problem = hand_over() if len(self._proxies) > 1 else None
         one_runs = any(proxy.process.was_left() for proxy in self._proxies)
         # One that was left holds the ports already; another of a pair may share them.
         checks = (lambda: None) if one_runs and len(self._proxies) > 1 else running.structure.check_ports

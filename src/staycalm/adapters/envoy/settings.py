@@ -18,7 +18,8 @@ class EnvoySettings:
     edge_name: str = setting("local", doc="Name of this proxy in observations.")
     pair: bool = setting(
         False,
-        doc="Two proxies serve on the same ports (Linux): when one dies, the other goes on. Twice the memory.",
+        doc="Two proxies serve on the same ports (Linux): when one dies, the other goes on. Twice the memory; "
+        "sets the kernel's net.ipv4.tcp_migrate_req to 1 where it may.",
     )
     concurrency: int = setting(0, doc="Worker threads; 0 takes one per processor, at most 4.")
     die_with_parent: bool = setting(
