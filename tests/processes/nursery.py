@@ -24,7 +24,7 @@ from tests.processes.servers import PATIENCE_S, Server
 
 REAL_START_EVERY = 20
 NURSERY = """
-import gc, json, os, signal, sys
+import contextlib, gc, json, os, signal, sys
 gc.disable()
 import staycalm.app.server
 from staycalm.app.command import main
@@ -46,11 +46,16 @@ signal.signal(signal.SIGCHLD, reap)
 print("ready", flush=True)
 for line in sys.stdin:
     asked = json.loads(line)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
     pid = os.fork()
     if pid:
+        with contextlib.suppress(FileNotFoundError):  # the end of another one, whose number came round again
+            os.unlink(os.path.join(sys.argv[1], str(pid)))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
         print(pid, flush=True)
         continue
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
     os.setsid()
     log = os.open(asked["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     nothing = os.open(os.devnull, os.O_RDONLY)
