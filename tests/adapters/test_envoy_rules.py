@@ -8,13 +8,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from staycalm.adapters.envoy import Binary, EnvoySettings
-from staycalm.adapters.envoy.access_log import AccessLog, Line, client_hash, interpret
+from staycalm.adapters.envoy.access_log import Line, client_hash, interpret
 from staycalm.adapters.envoy.clusters import SLOTS, compose_clusters, other
 from staycalm.adapters.envoy.counters import Reading, difference, parse_statistics, readings
 from staycalm.adapters.envoy.routes import compose_routes, placements_in, weights
@@ -214,65 +213,6 @@ def test_declarations_that_contradict_each_other_are_refused(neighbour: Placed, 
 
 def test_neighbours_may_share_a_listener_and_a_host() -> None:
     check_together([Placed(SPEC), another(), another(hosts=("shop.example",), path_prefix="/api")])
-
-
-def log_line(number: int) -> bytes:
-    line = Line(cluster=STABLE, route="user", status=200, client=f"client-{number}", took_us=number)
-    return msgspec.json.encode(line) + b"\n"
-
-
-def drain(log: AccessLog) -> None:
-    while log.pull():
-        pass
-
-
-@given(st.lists(st.integers(1, 400), max_size=12))
-def test_a_log_cut_anywhere_gives_every_record_once(tmp_path_factory: Any, cuts: list[int]) -> None:
-    path = tmp_path_factory.mktemp("log") / "access.log"
-    whole, log, at = b"".join(log_line(n) for n in range(20)), AccessLog(path, 10**9), 0
-    with path.open("ab", buffering=0) as file:
-        for size in [*cuts, len(whole)]:
-            file.write(whole[at : at + size])
-            at += size
-            drain(log)
-    records, is_incomplete = log.since(SHOP, 0)
-    assert [record.duration_ms for record in records] == [n / 1000 for n in range(20)]
-    assert (log.position, is_incomplete, log.unreadable) == (len(whole), False, 0)
-    log.close()
-
-
-def test_a_rotation_loses_nothing_and_positions_go_on(tmp_path: Path) -> None:
-    path = tmp_path / "access.log"
-    writer, log = path.open("ab", buffering=0), AccessLog(path, rotate_bytes=500)
-    for number in range(10):
-        writer.write(log_line(number))
-    drain(log)
-    drain(log)
-    assert log.needs_reopen and not path.exists()
-    writer.write(log_line(10))
-    drain(log)
-    position = log.position
-    writer = path.open("ab", buffering=0)
-    writer.write(log_line(11))
-    drain(log)
-    assert not log.needs_reopen and [p.name for p in tmp_path.iterdir() if "old" in p.name] == []
-    assert [r.duration_ms for r in log.since(SHOP, position)[0]] == [0.011]
-    assert len(log.since(SHOP, 0)[0]) == 12
-    log.close()
-    again = AccessLog(path, rotate_bytes=500)
-    drain(again)
-    assert [r.duration_ms for r in again.since(SHOP, position)[0]] == [0.011]
-    again.close()
-
-
-def test_a_damaged_line_is_counted_and_passed_over(tmp_path: Path) -> None:
-    path = tmp_path / "access.log"
-    path.write_bytes(log_line(1) + b'{"cluster": "shop@pro' + log_line(2) + log_line(3))
-    log = AccessLog(path, 10**9)
-    drain(log)
-    assert [r.duration_ms for r in log.since(SHOP, 0)[0]] == [0.001, 0.003]
-    assert log.unreadable == 1
-    log.close()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -70,42 +71,53 @@ def interpret(line: Line) -> tuple[Placement, RequestRecord] | None:
 class AccessLog:
     """A reader of one growing file that rotates it. Positions count bytes since the very first line ever.
 
-    `reopen` asks the proxy to open the file anew; until it has, the old one is read on.
+    Nothing but names says where a file begins: a finished one is called by the position of its first byte, and the
+    next begins where it ends. So there is one step, the rename, and a reader that dies at any instant leaves
+    what the next one counts alike. The last finished file is kept until the following rotation, for those
+    whose cursor is not yet past it. `reopen` asks the proxy to open the file anew; until it has, the renamed
+    one is read on.
     """
 
     def __init__(self, path: Path, rotate_bytes: int) -> None:
         self._path, self._rotate_bytes = path, rotate_bytes
-        self._old, self._base_file = path.with_suffix(".old"), path.with_name("base")
         self._records: deque[tuple[int, Placement, RequestRecord]] = deque()
-        self._forgotten_up_to = 0
         self._decoder = msgspec.json.Decoder(Line)
         self._rest = b""
         self._offset = 0
         self._descriptor: int | None = None
-        self._base = self._read_base()
+        self._is_finished = False
+        self._start = self._forgotten_up_to = self._first()
         self.unreadable = 0
         self.needs_reopen = False
 
-    def _read_base(self) -> int:
-        try:
-            return int(self._base_file.read_text(encoding="ascii"))
-        except (OSError, ValueError):
-            return 0
+    def _finished(self) -> dict[int, Path]:
+        """Return the finished files by the position of their first byte."""
+        found = {int(path.stem): path for path in self._path.parent.glob("*.old") if path.stem.isdecimal()}
+        return dict(sorted(found.items()))
+
+    def _name(self, start: int) -> Path:
+        return self._path.with_name(f"{start:020}.old")
+
+    def _first(self) -> int:
+        """Return where the oldest line lies from which on nothing is missing."""
+        first = None
+        for start, path in reversed(self._finished().items()):
+            if first is not None and start + path.stat().st_size != first:
+                break
+            first = start
+        return first or 0
 
     @property
     def position(self) -> int:
         """Return how far the log was read, whole lines only."""
-        return self._base + self._offset - len(self._rest)
+        return self._start + self._offset - len(self._rest)
 
     def _open(self) -> int | None:
         if self._descriptor is None:
-            for path in (self._old, self._path):
-                try:
-                    self._descriptor = os.open(path, os.O_RDONLY)
-                except FileNotFoundError:
-                    continue
-                self.needs_reopen = path == self._old
-                break
+            finished = self._name(self._start)
+            self._is_finished = finished.exists() and finished.stat().st_size > 0
+            with suppress(FileNotFoundError):
+                self._descriptor = os.open(finished if self._is_finished else self._path, os.O_RDONLY)
         return self._descriptor
 
     def _take(self, block: bytes) -> None:
@@ -133,44 +145,61 @@ class AccessLog:
         block = os.read(descriptor, _CHUNK)
         if block:
             self._take(block)
-            return len(block) == _CHUNK
+            return True
         return self._move_on(descriptor)
 
     def _move_on(self, descriptor: int) -> bool:
         """At the end of the file: rotate it when it is large, or go to the next one when the proxy has."""
-        if self.needs_reopen:
-            if not self._path.exists():
-                return False
-            # The new file is there, so nothing more comes into the old one after this last look.
-            block = os.read(descriptor, _CHUNK)
-            if block:
-                self._take(block)
-                return True
-            self._leave(descriptor)
-            return True
+        mine = os.fstat(descriptor)
+        try:
+            named = self._path.stat()
+        except FileNotFoundError:
+            # Renamed by us, or removed by somebody: the proxy writes on into what has no name for it any more.
+            self.needs_reopen = self._next() is None
+            return not self.needs_reopen and self._leave(descriptor)
+        is_cut = named.st_ino == mine.st_ino and named.st_size < self._offset
+        if named.st_ino != mine.st_ino or is_cut:
+            return self._leave(descriptor)
         if self._offset >= self._rotate_bytes and not self._rest:
-            os.replace(self._path, self._old)
-            self.needs_reopen = True
+            self._rotate()
         return False
 
-    def _leave(self, descriptor: int) -> None:
-        self._base, self._offset, self._rest = self._base + self._offset, 0, b""
-        draft = self._base_file.with_suffix(".draft")
-        draft.write_text(str(self._base), encoding="ascii")
-        os.replace(draft, self._base_file)
-        self._old.unlink(missing_ok=True)
+    def _next(self) -> Path | None:
+        """Return the finished file that follows the one that is read, if that is not the last of them."""
+        path = self._name(self._start + self._offset)
+        return path if self._offset and path.exists() else None
+
+    def _rotate(self) -> None:
+        earlier = [path for start, path in self._finished().items() if start < self._start]
+        os.replace(self._path, self._name(self._start))
+        self._is_finished = self.needs_reopen = True
+        for path in earlier:
+            path.unlink(missing_ok=True)
+
+    def _leave(self, descriptor: int) -> bool:
+        """Reading goes on in the next file. It is there, so nothing more comes into this one after a last look."""
+        block = os.read(descriptor, _CHUNK)
+        if block:
+            self._take(block)
+            return True
+        following = self._start + self._offset
+        if not self._is_finished:
+            # Somebody removed or cut it: an empty file keeps for the next reader where the new one begins.
+            self._name(following).touch(mode=0o600)
+        self._start, self._offset, self._rest = following, 0, b""
         os.close(descriptor)
         self._descriptor, self.needs_reopen = None, False
+        return True
 
     def since(self, placement: Placement, position: int) -> tuple[tuple[RequestRecord, ...], bool]:
-        """Return the records that ended after `position`, oldest first, and whether some were forgotten."""
+        """Return the records that ended after `position`, oldest first, and whether some are not known."""
         found = []
         for at, whose, record in reversed(self._records):
             if at <= position:
                 break
             if whose == placement:
                 found.append(record)
-        return tuple(reversed(found)), self._forgotten_up_to > position
+        return tuple(reversed(found)), not self._forgotten_up_to <= position <= self.position
 
     def close(self) -> None:
         """The file is not held open."""
