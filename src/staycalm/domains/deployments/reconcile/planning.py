@@ -22,6 +22,7 @@ from staycalm.domains.deployments.reconcile.effects import (
 )
 from staycalm.domains.deployments.reconcile.memory import Memory, pause_s
 from staycalm.domains.deployments.reconcile.wishes import (
+    as_shared,
     free_slot,
     revision_spec,
     route_spec,
@@ -110,7 +111,7 @@ def _open(tx: Tx, scene: Scene, settings: DeploymentsSettings) -> Effect:
     if d.state == "rolling-back":
         assert scene.returning is not None and d.candidate_slot is not None
         split = Split(d.candidate_slot, scene.returning.slot, 0.0, d.preview_token)
-        route = route_spec(d.config, scene.candidate, scene.returning)
+        route = route_spec(tx, d.config, scene.candidate, scene.returning)
         return want_split(tx, scene.place, d.config, route, split, settings.split_deadline_s)
     return _split(tx, scene, settings)
 
@@ -119,7 +120,7 @@ def _split(tx: Tx, scene: Scene, settings: DeploymentsSettings) -> SetSplit:
     d = scene.deployment
     split = wanted_split(d)
     assert split is not None
-    route = route_spec(d.config, scene.stable, scene.candidate)
+    route = route_spec(tx, d.config, scene.stable, scene.candidate)
     return want_split(tx, scene.place, d.config, route, split, settings.split_deadline_s)
 
 
@@ -144,7 +145,7 @@ def _first_look(tx: Tx, scene: Scene, settings: DeploymentsSettings) -> Watch | 
 def _smoke(tx: Tx, scene: Scene, settings: DeploymentsSettings) -> Effect:
     d = scene.deployment
     revision = _arriving(scene)
-    checks = smoke_checks(d.config, revision, is_live=False)
+    checks = smoke_checks(as_shared(tx, d.config), revision, is_live=False)
     return RunSmokeTests(key=f"{revision.name}/smoke/{d.step}{d.recheck}", checks=checks)
 
 

@@ -76,7 +76,7 @@ def _wanted_route(
         split = Split(stable.slot)
         if any(each.name == place.warm_revision for each in over):
             place = change_place(tx, place, warm_revision=None)
-    route = route_spec(config, *(each for each in others if each not in over), stable)
+    route = route_spec(tx, config, *(each for each in others if each not in over), stable)
     return want_split(tx, place, config, route, split, settings.split_deadline_s)
 
 

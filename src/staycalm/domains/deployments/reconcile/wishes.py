@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from staycalm.domains.catalog import public as catalog
 from staycalm.domains.catalog.public import PlacementConfig, SmokeTest
 from staycalm.domains.deployments.changes import change_place
 from staycalm.domains.deployments.decisions import instances_at
 from staycalm.domains.deployments.reconcile.effects import SetInstances, SetSplit, WayBack
 from staycalm.domains.deployments.records import Deployment, PlacementState, Revision, Scene, other_slot
 from staycalm.domains.deployments.settings import DeploymentsSettings
-from staycalm.kit.database import Tx
+from staycalm.kit.database import ReadTx, Tx
 from staycalm.ports.deploy import RevisionSpec
 from staycalm.ports.smoke import SmokeCheck
 from staycalm.ports.traffic import Listener, RouteSpec, Slot, Split
@@ -39,8 +40,29 @@ def starts_before_traffic(config: PlacementConfig) -> bool:
     return not (config.kind == "static" and config.router == "none")
 
 
-def route_spec(config: PlacementConfig, *revisions: Revision | None) -> RouteSpec:
+def as_shared(tx: ReadTx, config: PlacementConfig) -> PlacementConfig:
+    """Return the configuration with its listener as the catalog has that address and port now.
+
+    A listener may serve several placements, and has one certificate: the catalog's, in which all who share it
+    agree. What a deployment was begun with is older, and would take a renewed one back at each of its steps.
+    """
+    mine = config.listener
+    if mine is None:
+        return config
+
+    def is_same(other: PlacementConfig | None) -> bool:
+        there = other.listener if other is not None else None
+        return there is not None and (there.address, there.port) == (mine.address, mine.port)
+
+    own = catalog.find_placement(tx, config.placement)
+    holder = own if is_same(own) else next(filter(is_same, catalog.list_placements(tx)), config)
+    assert holder is not None
+    return replace(config, listener=holder.listener)
+
+
+def route_spec(tx: ReadTx, config: PlacementConfig, *revisions: Revision | None) -> RouteSpec:
     """Return the placement's route with these revisions as the members of their slots."""
+    config = as_shared(tx, config)
     members = {each.slot: each.endpoints for each in revisions if each is not None and each.endpoints}
     return RouteSpec(
         placement=config.placement,
@@ -113,7 +135,7 @@ def way_back(tx: Tx, scene: Scene, settings: DeploymentsSettings) -> WayBack:
     if scene.returning is not None:
         assert d.candidate_slot is not None
         split = Split(scene.returning.slot, d.candidate_slot, 0.0, d.preview_token)
-        route = route_spec(d.config, scene.candidate, scene.returning)
+        route = route_spec(tx, d.config, scene.candidate, scene.returning)
         wanted = want_split(tx, place, d.config, route, split, settings.split_deadline_s)
         # What is live now goes, also where a rename meanwhile says that it alone serves.
         return replace(back, split_to=replace(wanted, reserved=()))
