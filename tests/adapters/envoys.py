@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import aiohttp
 
 from staycalm.adapters.envoy import EnvoyRouter, EnvoySettings
-from staycalm.adapters.envoy.process import look
+from staycalm.adapters.envoy.identity import look
 from staycalm.kit.clock import SystemClock
 from tests.adapters.shop import Instance, Shop
 from tests.ports import free_port

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from staycalm.adapters.envoy import EnvoyRouter
-from staycalm.adapters.envoy.process import look
+from staycalm.adapters.envoy.identity import look
 from staycalm.kit.clock import SystemClock
 from staycalm.ports.traffic import Endpoint, Split
 from tests.adapters.envoys import QUICK, is_gone, running

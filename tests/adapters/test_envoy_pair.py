@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from staycalm.adapters.envoy import EnvoyRouter
+from staycalm.adapters.envoy.identity import IS_LINUX, look
 from staycalm.adapters.envoy.kernel import hand_over
-from staycalm.adapters.envoy.process import IS_LINUX, look
 from staycalm.kit.clock import SystemClock
 from staycalm.ports.traffic import Split
 from tests.adapters.envoys import PATIENT

@@ -109,6 +109,7 @@ def test_a_killed_proxy_comes_back_in_the_middle_of_a_rollout_with_its_weights(r
         kill_envoy(running)
         eventually(lambda: {ask(running.port) for _ in range(20)} == {"v1", "v2"}, what="both versions")
         assert running.night.route() == before
+        eventually(lambda: "the proxy ended" in running.server.log, what="a line in the log")
         found = running.server.get(f"/api/v1/deployments/{name}")
         assert (found["state"], found["weight"]) == ("shifting", 50.0)
         running.server.post(f"/api/v1/deployments/{name}/rollback", {"reason": "the test"})

@@ -66,12 +66,13 @@ class Edge:
         return file.read_text(encoding="utf-8").strip()
 
     async def keep(self, stopping: asyncio.Event) -> None:
-        """Until `stopping`: take the edge over when its holder is gone, and try again to start the proxy."""
+        """Until `stopping`: take the edge over when its holder is gone; start the proxy, tell of its ends."""
         while not stopping.is_set():
             if self._lock is None:
                 await self.take()
             elif self._outside.proxy_problem is not None:
                 await self._outside.take_edge()
+            self._outside.follow_proxy()
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), 2.0)
 

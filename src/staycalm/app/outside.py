@@ -54,6 +54,7 @@ class Outside:
     instances: InstanceScraper
     ends_with_server: bool
     proxy_problem: str | None = None
+    ends_told: int = 0
 
     async def take_edge(self) -> None:
         """The proxy runs and serves what its files say; half copies that a crash left are gone.
@@ -70,6 +71,14 @@ class Outside:
         except PortError as error:
             self.proxy_problem = str(error)
             logger.error("the proxy does not start", extra={"reason": str(error)})
+
+    def follow_proxy(self) -> None:
+        """That the proxy ended unasked, how often and why, is in the log."""
+        ends = self.envoy.restarts - self.ends_told
+        if ends:
+            self.ends_told += ends
+            level = logging.ERROR if self.envoy.troubles else logging.WARNING
+            logger.log(level, "the proxy ended", extra={"times": ends, "reason": self.envoy.last_end})
 
     async def stop(self) -> None:
         """This process has let go of everything; services and their proxy serve on unless they end with it."""

@@ -69,6 +69,7 @@ async def look(application: Application) -> HealthOut:
     problems += application.self_watch.problems
     if application.outside.proxy_problem is not None:
         problems.append(f"the proxy does not run: {application.outside.proxy_problem}")
+    problems += application.outside.envoy.troubles
     return HealthOut(
         status="failing" if problems else "ok",
         version=__version__,

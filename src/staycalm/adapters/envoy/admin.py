@@ -35,9 +35,13 @@ def _reachable(socket: Path, directory: int | None) -> str:
 
 
 class Admin:
-    """One proxy's admin socket. Every question has a time-out; a failure is OutsideUnavailable."""
+    """One proxy's admin socket. Every question has a time-out; a failure is OutsideUnavailable.
+
+    `answers` counts whatever the proxy ever said.
+    """
 
     def __init__(self, socket: Path, timeout_s: float) -> None:
+        self.answers = 0
         self._directory: int | None = None
         if len(str(socket)) >= _LONGEST_SOCKET and Path("/proc/self/fd").is_dir():
             self._directory = os.open(socket.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -61,6 +65,7 @@ class Admin:
                 "POST" if post else "GET", f"http://envoy{path}", params=query
             ) as answer:
                 body = await answer.read()
+                self.answers += 1
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise OutsideUnavailable(f"the proxy does not answer ({type(error).__name__})") from None
         if answer.status in (403, 404):

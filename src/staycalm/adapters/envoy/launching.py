@@ -53,7 +53,7 @@ def spawn(layout: Layout, settings: EnvoySettings, command: list[str]) -> subpro
                 restore_signals=not sets_limits,
             )
     except OSError as error:
-        raise disk_trouble(layout.log, error) from None
+        raise disk_trouble(Path(error.filename or layout.log), error) from None
     if sets_limits:
         with contextlib.suppress(ProcessLookupError):
             _limit(child.pid, settings.file_limit_bytes)

@@ -6,10 +6,8 @@ import asyncio
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,52 +15,16 @@ import msgspec
 
 from staycalm.adapters.envoy.admin import Admin
 from staycalm.adapters.envoy.binary import Binary
-from staycalm.adapters.envoy.files import Layout, read_json, replace
+from staycalm.adapters.envoy.files import Layout, disk_trouble, read_json, replace
+from staycalm.adapters.envoy.identity import Identity, exists, is_kept_waiting, look
 from staycalm.adapters.envoy.launching import arguments, end_of, spawn
+from staycalm.adapters.envoy.liveness import Patience, Silence
 from staycalm.adapters.envoy.settings import EnvoySettings
 from staycalm.ports.errors import OutsideUnavailable, PortError
 
 POLL_S = 0.02
 _PAUSES_S = (0.0, 0.0, 0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _STEADY_S = 2.0
-IS_LINUX = sys.platform.startswith("linux")
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """One process for ever: a pid alone is used again. `started` is opaque and compared for equality."""
-
-    pid: int
-    started: str
-
-    def __str__(self) -> str:
-        return f"{self.pid}:{self.started}"
-
-
-def look(pid: int) -> Identity | None:
-    """Return who runs under the pid now; None for nobody, and for a zombie."""
-    if IS_LINUX:
-        try:
-            fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return None
-        state, *rest = fields.rpartition(")")[2].split()
-        return None if state in "ZX" else Identity(pid, rest[18])
-    shown = subprocess.run(
-        ["ps", "-o", "state=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False, timeout=5
-    ).stdout.split(maxsplit=1)
-    return Identity(pid, shown[1].strip()) if len(shown) == 2 and "Z" not in shown[0] else None
-
-
-def _exists(identity: Identity) -> bool:
-    """Cheap enough to be asked fifty times a second."""
-    if IS_LINUX:
-        return look(identity.pid) == identity
-    try:
-        os.kill(identity.pid, 0)
-    except OSError:
-        return False
-    return True
 
 
 def last_lines(path: Path, count: int = 5) -> str:
@@ -73,16 +35,7 @@ def last_lines(path: Path, count: int = 5) -> str:
             lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         return ""
-    return " | ".join(line.strip() for line in lines[-count:])
-
-
-async def _answers(admin: Admin) -> bool:
-    """Return whether the proxy says anything at all."""
-    try:
-        await admin.ask("/ready")
-    except OutsideUnavailable:
-        return False
-    return True
+    return " | ".join([line.strip() for line in lines if line.strip()][-count:])
 
 
 class Process:
@@ -96,7 +49,10 @@ class Process:
         self.identity: Identity | None = None
         self._untold: bytes | None = None
         self.restarts = 0
+        self.failures = 0
+        self._since = 0.0
         self.problem: str | None = None
+        self.last_end = ""
 
     @property
     def socket(self) -> Path:
@@ -106,7 +62,7 @@ class Process:
         """Return whether the process this one looks after runs."""
         if self._child is not None and self._child.poll() is not None:
             return False
-        return self.identity is not None and _exists(self.identity)
+        return self.identity is not None and exists(self.identity)
 
     def _fingerprint(self, binary: Binary) -> str:
         """What must be equal for a running proxy to be taken over as it is."""
@@ -118,9 +74,17 @@ class Process:
 
     def _launch(self, binary: Binary) -> None:
         """A new process runs."""
-        self.socket.unlink(missing_ok=True)
-        self._child = spawn(self._layout, self._settings, arguments(self._layout, self._settings, binary))
-        self.identity = look(self._child.pid)
+        try:
+            self.socket.unlink(missing_ok=True)
+            self._child = spawn(self._layout, self._settings, arguments(self._layout, self._settings, binary))
+        except OSError as error:
+            raise disk_trouble(self.socket, error) from None
+        self._since = asyncio.get_running_loop().time()
+        try:
+            self.identity = look(self._child.pid)
+        except OSError as error:
+            self._child.kill()
+            raise disk_trouble(self._layout.pid, error) from None
         if self.identity is not None:
             about = {
                 "pid": self.identity.pid,
@@ -144,8 +108,11 @@ class Process:
         if kept is None:
             return None
         identity = Identity(int(kept["pid"]), str(kept["started"]))
-        if look(identity.pid) != identity:
-            return None
+        try:
+            if look(identity.pid) != identity:
+                return None
+        except OSError as error:
+            raise disk_trouble(self._layout.pid, error) from None
         self.identity = identity
         return kept
 
@@ -203,44 +170,69 @@ class Process:
         raise OutsideUnavailable(f"the proxy is not ready after {self._settings.start_timeout_s} s")
 
     async def _look_after(self, admin: Admin) -> None:
-        """Whenever the proxy ends or hangs it is started again, from the files and so with the last weights."""
-        loop, failures, since = asyncio.get_running_loop(), 0, 0.0
+        """Whenever the proxy ends or hangs it is started again, from the files and so with the last weights.
+
+        One that does not stay up is tried again after at most five seconds, for as long as it takes. Meanwhile
+        `failures` counts the times it ended since it last stayed, and `problem` says why.
+        """
+        reason = ""
         while True:
-            self.problem = await self._wait_down(admin)
-            failures = 0 if loop.time() - since > _STEADY_S else failures + 1
-            self.restarts += 1
-            await asyncio.sleep(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)])
-            since = loop.time()
+            ended = await self._wait_down(admin)
+            # Why it did not start says more than that it is not there.
+            self.problem = self.last_end = reason or ended
+            self.failures, self.restarts, reason = self.failures + 1, self.restarts + 1, ""
+            await asyncio.sleep(_PAUSES_S[min(self.failures, len(_PAUSES_S)) - 1])
             try:
                 assert self._binary is not None
                 self._launch(self._binary)
                 await self._wait_ready(admin)
                 self.problem = None
             except PortError as error:
-                self.problem = str(error)
+                self.problem = reason = str(error)
 
     async def _wait_down(self, admin: Admin) -> str:
-        """The process is gone, by itself or because it hung: alive, it answered several questions in a row with
-        nothing. Returns which, in words.
-        """
+        """The process is gone, by itself or because it hung; returns which, in words."""
         if self.identity is None:
             return f"the proxy ended at once: {last_lines(self._layout.log, 2)}"
-        pid, misses = self.identity.pid, 0
         loop, interval_s = asyncio.get_running_loop(), self._settings.liveness_interval_s
+        patience = Patience(self._settings.liveness_misses)
         due = loop.time() + interval_s
-        with end_of(pid) as end:
+        with end_of(self.identity.pid) as end:
             while self.is_alive():
                 if loop.time() >= due:
                     with suppress(PortError):
                         self._note()
-                    misses = 0 if await _answers(admin) else misses + 1
-                    due = loop.time() + interval_s
-                if misses >= self._settings.liveness_misses and self.is_alive():
-                    os.kill(pid, signal.SIGKILL)
-                    await self._wait_gone(5.0)
-                    return f"the proxy hung: {misses} questions in a row had no answer; it was ended"
+                    silence = await self._ask(admin)
+                    if silence is None:
+                        patience.heard()
+                        due = loop.time() + interval_s
+                    elif patience.missed(silence) and self.is_alive():
+                        return await self._end_hung(patience.questions)
                 await end.wait(max(0.0, due - loop.time()) if end.is_told else POLL_S)
         return f"the proxy ended: {last_lines(self._layout.log, 2)}"
+
+    async def _ask(self, admin: Admin) -> Silence | None:
+        """Return None when the proxy said anything at all, to whomever, and the silence otherwise."""
+        assert self.identity is not None
+        loop, heard = asyncio.get_running_loop(), admin.answers
+        began = loop.time()
+        try:
+            if await admin.is_ready():
+                self.problem = None
+                self.failures = 0 if began - self._since > _STEADY_S else self.failures
+            return None
+        except OutsideUnavailable:
+            late_s = loop.time() - began - self._settings.admin_timeout_s
+        if admin.answers != heard:
+            return None
+        return Silence(is_kept_waiting(self.identity.pid), late_s)
+
+    async def _end_hung(self, questions: int) -> str:
+        assert self.identity is not None
+        with suppress(ProcessLookupError):
+            os.kill(self.identity.pid, signal.SIGKILL)
+        await self._wait_gone(5.0)
+        return f"the proxy hung: {questions} questions in a row had no answer; it was ended"
 
     async def release(self) -> None:
         """The process is no longer looked after, and goes on."""

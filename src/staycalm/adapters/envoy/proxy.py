@@ -8,8 +8,9 @@ import msgspec
 
 from staycalm.adapters.envoy.admin import Admin
 from staycalm.adapters.envoy.files import Layout, replace
+from staycalm.adapters.envoy.identity import IS_LINUX
 from staycalm.adapters.envoy.listeners import compose_bootstrap
-from staycalm.adapters.envoy.process import IS_LINUX, Process
+from staycalm.adapters.envoy.process import Process
 from staycalm.adapters.envoy.settings import EnvoySettings
 from staycalm.ports.errors import OutsideUnavailable
 

@@ -32,6 +32,7 @@ from staycalm.ports.errors import InvalidSpec, OutsideUnavailable, PortError
 from staycalm.ports.traffic import Confirmation, EdgeObservation, RouteSpec, Samples, Slot, Split
 
 _DRAIN_POLL_S = 0.02
+_TOO_OFTEN = 3
 
 
 class _Running:
@@ -174,6 +175,17 @@ class EnvoyRouter:
     def restarts(self) -> int:
         """Return how often Envoy ended unasked and was started again."""
         return sum(proxy.process.restarts for proxy in self._proxies)
+
+    @property
+    def last_end(self) -> str:
+        """Return why a proxy ended unasked, the last time one did."""
+        return "; ".join(filter(None, (proxy.process.last_end for proxy in self._proxies)))
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """Return which proxies do not stay up, though each was started several times in a row, and why."""
+        failing = [proxy for proxy in self._proxies if proxy.process.failures >= _TOO_OFTEN]
+        return tuple(f"the proxy {one.name} does not stay up: {one.process.last_end}" for one in failing)
 
     @property
     def _now_running(self) -> _Running:

@@ -36,10 +36,12 @@ class EnvoySettings:
     ejection_after: int = setting(5, doc="Consecutive failures after which a candidate instance is ejected.")
     admin_timeout_s: float = setting(2.0, unit="s", doc="Time the proxy has to answer a question of ours.")
     liveness_interval_s: float = setting(
-        1.0, unit="s", doc="Time between questions whether the running proxy still answers."
+        0.5, unit="s", doc="Time between questions whether the running proxy still answers."
     )
     liveness_misses: int = setting(
-        3, doc="Questions in a row without an answer after which a hung proxy is killed and started again."
+        2,
+        doc="Questions in a row without an answer after which a hung proxy is killed and started again; "
+        "twice as many while it waits for a processor or the disk.",
     )
     start_timeout_s: float = setting(15.0, unit="s", doc="Time the proxy has to become ready.")
     drain_timeout_s: float = setting(
