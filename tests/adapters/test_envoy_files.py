@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import resource
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from staycalm.adapters.envoy import EnvoyRouter
+from staycalm.adapters.envoy.files import Layout, draft
 from staycalm.kit.clock import SystemClock
 from staycalm.ports.errors import Fenced, OutsideUnavailable, Rejected
 from staycalm.ports.traffic import Split
 from tests.adapters.envoys import QUICK, running
-from tests.adapters.shop import open_shop, until
+from tests.adapters.shop import Shop, open_shop, until
 from tests.ports import free_port
 
 pytestmark = pytest.mark.envoy
@@ -90,23 +94,98 @@ def test_a_rollback_made_while_nobody_drove_is_adopted(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
+@contextlib.contextmanager
+def full_disk(directory: Path) -> Iterator[None]:
+    """Nothing new can be written there; what lies there can be renamed, and changed within its size."""
+    drafts, away = directory / "drafts", directory / "away"
+    os.rename(drafts, away)
+    # A directory in which nobody can make a file, root neither.
+    drafts.symlink_to("/proc")
+    try:
+        yield
+    finally:
+        os.unlink(drafts)
+        os.rename(away, drafts)
+
+
+async def is_told(shop: Shop) -> bool:
+    return "No such file" in ((await shop.router.observe(shop.placement))[0].problem or "")
+
+
+async def is_well(shop: Shop) -> bool:
+    return (await shop.router.observe(shop.placement))[0].problem is None
+
+
 def test_rolling_back_works_when_nothing_new_can_be_written(tmp_path: Path) -> None:
     async def story() -> None:
         port = free_port()
         async with running(tmp_path) as router, open_shop(router, port) as left, open_shop(router, port) as right:
             await left.weigh(100)
             await right.weigh(100)
-            drafts = tmp_path / "drafts"
-            os.rename(drafts, tmp_path / "away")
-            os.close(os.open(drafts, os.O_CREAT))
-            with pytest.raises(OutsideUnavailable, match="routes"):
-                await left.weigh(50)
-            assert await left.ask_times(10) == {(200, "green"): 10}
-            for one, other in ((left, "green"), (right, "blue")):
-                await router.roll_back(one.placement)
-                assert await one.ask_times(10) == {(200, "blue"): 10}
-                assert await right.ask_times(10) == {(200, other): 10}
-            os.unlink(drafts)
-            os.rename(tmp_path / "away", drafts)
+            with full_disk(tmp_path):
+                with pytest.raises(OutsideUnavailable, match="routes"):
+                    await left.weigh(50)
+                assert await left.ask_times(10) == {(200, "green"): 10}
+                for one, other in ((left, "green"), (right, "blue")):
+                    await router.roll_back(one.placement)
+                    assert await one.ask_times(10) == {(200, "blue"): 10}
+                    assert await right.ask_times(10) == {(200, other): 10}
+                assert await is_told(left)
+            await until(lambda: is_well(left))
 
     asyncio.run(story())
+
+
+def test_a_server_that_starts_on_a_full_disk_takes_the_proxy_over_and_can_roll_back(tmp_path: Path) -> None:
+    async def story() -> None:
+        first = EnvoyRouter(tmp_path, QUICK, SystemClock())
+        await first.start()
+        async with open_shop(first, free_port()) as shop:
+            await shop.weigh(100)
+            pid = first.pid
+            await first.detach()
+            shop.router = second = EnvoyRouter(tmp_path, QUICK, SystemClock())
+            try:
+                with full_disk(tmp_path):
+                    assert await second.start() is True
+                    assert second.pid == pid
+                    await second.roll_back(shop.placement)
+                    assert await shop.ask_times(10) == {(200, "blue"): 10}
+                await until(lambda: is_well(shop))
+                await shop.weigh(100)
+            finally:
+                await second.stop()
+
+    asyncio.run(story())
+
+
+def test_what_could_not_be_put_in_place_takes_no_space(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(tmp_path) as router, open_shop(router, free_port()) as shop:
+            await shop.weigh(100)
+            reserved = tmp_path / "reserved" / f"{shop.placement}.json"
+            reserved.unlink()
+            reserved.mkdir()
+            for _ in range(3):
+                with pytest.raises(OutsideUnavailable):
+                    await shop.weigh(50)
+            assert list((tmp_path / "drafts").glob("routes-*")) == []
+            reserved.rmdir()
+            await shop.weigh(50)
+
+    asyncio.run(story())
+
+
+def test_half_a_draft_is_removed(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    layout.prepare()
+    child = os.fork()
+    if child == 0:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+        try:
+            draft(layout, "routes-1.json", b"x" * 100)
+        except OSError:
+            os._exit(0)
+        os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert list((tmp_path / "drafts").iterdir()) == []

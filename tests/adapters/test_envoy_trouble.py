@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import signal
+import socket
 import ssl
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from staycalm.adapters.envoy import find_binary
 from staycalm.ports.traffic import Listener
 from tests.adapters.envoys import QUICK, running
 from tests.adapters.shop import open_shop, until
@@ -117,5 +120,49 @@ def test_a_rollback_outlives_its_route_file(tmp_path: Path) -> None:
             async with running(tmp_path) as again:
                 (edge,) = await again.observe(shop.placement)
                 assert edge.split is not None and edge.split.candidate_weight == 0
+
+    asyncio.run(story())
+
+
+def envoy_script(directory: Path, line: str) -> Path:
+    """Return an Envoy that does what the line says."""
+    script, draft = directory / "envoy", directory / "envoy.draft"
+    draft.write_text(f"#!/bin/sh\n{line}\n")
+    draft.chmod(0o755)
+    os.replace(draft, script)
+    return script
+
+
+def test_a_proxy_that_cannot_start_is_told_and_serves_once_the_cause_is_gone(tmp_path: Path) -> None:
+    """Its program is broken for a while, and by then another one has taken its port."""
+
+    async def story() -> None:
+        binary, port = (await find_binary()).path, free_port()
+        works = f'exec {shlex.quote(str(binary))} "$@"'
+        settings = replace(QUICK, binary=envoy_script(tmp_path, works))
+        async with running(tmp_path / "envoy-files", settings) as router, open_shop(router, port) as shop:
+            generation = await shop.weigh(100)
+
+            async def is_told() -> bool:
+                (edge,) = await router.observe(shop.placement)
+                return "no such luck" in (edge.problem or "") and "no such luck" in "".join(router.troubles)
+
+            async def is_refused() -> bool:
+                (edge,) = await router.observe(shop.placement)
+                return "in use" in (edge.problem or "")
+
+            async def serves() -> bool:
+                (edge,) = await router.observe(shop.placement)
+                return (edge.generation, edge.problem, router.troubles) == (generation, None, ())
+
+            envoy_script(tmp_path, "echo no such luck; exit 1")
+            assert router.pid is not None and router.troubles == ()
+            os.kill(router.pid, signal.SIGKILL)
+            await until(is_told)
+            with socket.create_server(("127.0.0.1", port)):
+                envoy_script(tmp_path, works)
+                await until(is_refused)
+            await until(serves)
+            assert await shop.ask_times(20) == {(200, "green"): 20}
 
     asyncio.run(story())

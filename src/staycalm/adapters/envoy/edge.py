@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from staycalm.adapters.envoy.admin import Admin
+from staycalm.adapters.envoy.confirming import Refused, confirm, route_statistics
 from staycalm.adapters.envoy.files import Json, Layout, disk_trouble, draft, overwrite, read_json, replace
 from staycalm.adapters.envoy.proxy import Proxy
 from staycalm.adapters.envoy.routes import HostCache, compose_routes, placements_in, route_file
@@ -21,47 +21,7 @@ from staycalm.adapters.envoy.specs import Placed, decode_placed, encode_placed
 from staycalm.core.placement import Placement
 from staycalm.ports.errors import Fenced, OutsideUnavailable, PortError, Rejected, Unconfirmed
 
-CONFIRM_POLL_S = 0.001
-Refused = Mapping[str, int]
-"""How many files each proxy, by name, had refused before."""
-
-
-def route_statistics(listener: str) -> str:
-    """Return the prefix of a listener's route file in the proxy's statistics."""
-    return f"http.{listener}.rds.{listener}"
-
-
-async def confirm(
-    admin: Admin,
-    prefix: str,
-    version: int,
-    *,
-    refused: int | None,
-    deadline: float,
-    newest: Callable[[], int] | None = None,
-    may_be_down: Callable[[], bool] = lambda: False,
-) -> bool:
-    """The proxy says that the file's version is in force, or a later one up to `newest`.
-
-    Returns False when it runs no more and `may_be_down`: started again, it reads the newest file first. Raises
-    Rejected when it refused more files than `refused`, Unconfirmed at the loop time `deadline`.
-    """
-    loop = asyncio.get_running_loop()
-    while True:
-        try:
-            state = await admin.file_state(prefix)
-        except OutsideUnavailable:
-            state = None
-        highest = version if newest is None else newest()
-        if state is not None and state.version is not None and version <= state.version <= highest:
-            return True
-        if state is None and may_be_down():
-            return False
-        if state is not None and refused is not None and state.refused > refused:
-            raise Rejected(f"the proxy refused version {version} of {prefix}; the one before is in force")
-        if loop.time() >= deadline:
-            raise Unconfirmed(f"version {version} of {prefix} is written, but the proxy does not confirm it")
-        await asyncio.sleep(CONFIRM_POLL_S)
+_DECLARATIONS = "declarations"
 
 
 class Edge:
@@ -71,7 +31,7 @@ class Edge:
         self.layout, self.settings, self.proxies = layout, settings, proxies
         self.placed: dict[Placement, Placed] = {}
         self.shifting = asyncio.Lock()
-        self.problem: str | None = None
+        self._troubles: dict[str, str] = {}
         self._versions: dict[str, int] = {}
         self._live: dict[str, bytes] = {}
         self._reserved: dict[Placement, int] = {}
@@ -97,6 +57,19 @@ class Edge:
                         fence=about.fence,
                         is_rollback=about.is_rollback,
                     )
+
+    @property
+    def problem(self) -> str | None:
+        """Return what could not be written, and was not since, though what is in force does not depend on it."""
+        return next(iter(self._troubles.values()), None)
+
+    def try_again(self) -> None:
+        """What could not be written is, or cannot be still. For the time when a disk is no longer full."""
+        for what in tuple(self._troubles):
+            if what in self._versions:
+                self._reserve_again(what)
+            else:
+                self.save_or_tell()
 
     def version(self, listener: str) -> int:
         """Return the version of the listener's route file on disk; 0 when there is none."""
@@ -127,9 +100,9 @@ class Edge:
             if one.can_roll_back
         }
 
-    def _draft(self, content: bytes, *, is_synced: bool) -> Path:
+    def _new_draft(self) -> Path:
         self._drafts += 1
-        return draft(self.layout, f"routes-{self._drafts}.json", content, is_synced=is_synced)
+        return self.layout.draft(f"routes-{self._drafts}.json")
 
     def save(self, *, is_synced: bool = False) -> None:
         """Declarations and splits are on disk, in case a route file gets lost."""
@@ -139,8 +112,9 @@ class Edge:
         """Saved; where that cannot be, `problem` says why. What is in force does not depend on it."""
         try:
             self.save()
+            self._troubles.pop(_DECLARATIONS, None)
         except PortError as error:
-            self.problem = str(error)
+            self._troubles[_DECLARATIONS] = str(error)
 
     async def write(self, listener: str, wanted: Placed | None = None) -> int:
         """The listener's file and every rollback file of it are on disk, `wanted` included; returns the version.
@@ -157,21 +131,37 @@ class Edge:
             future = self.placed if wanted is None else {**self.placed, wanted.placement: wanted}
             version, routes = before + 1, self.compose(listener, wanted)
             reservations = self._reservations(listener, version, future)
+            drafts = [self._new_draft() for _ in range(len(reservations) + 1)]
+            contents = [*reservations.values(), route_file(version, routes)]
             try:
-                live = await asyncio.to_thread(self._draft, route_file(version, routes), is_synced=True)
-                drafts = {
-                    key: await asyncio.to_thread(self._draft, content, is_synced=True)
-                    for key, content in reservations.items()
-                }
+                for path, content in zip(drafts, contents, strict=True):
+                    await asyncio.to_thread(draft, self.layout, path.name, content)
+                if self.version(listener) != before:
+                    continue
+                self._put_in_place(listener, version, drafts[-1], dict(zip(reservations, drafts, strict=False)))
             except OSError as error:
                 raise disk_trouble(self.layout.routes(listener), error) from None
-            if self.version(listener) != before:
-                continue
-            self._put_in_place(listener, version, live, drafts)
+            finally:
+                # What was not renamed must not fill a disk that is full already, try by try.
+                for path in drafts:
+                    with suppress(OSError):
+                        path.unlink()
             self._live[listener] = msgspec.json.encode(routes)
             if wanted is not None:
                 self.placed[wanted.placement] = wanted
             return version
+
+    async def write_anew(self, listener: str) -> None:
+        """The files of a listener are of this version of the adapter, or at least say what they should.
+
+        A disk that is full when we start is no reason to leave alone a proxy that serves.
+        """
+        try:
+            await self.write(listener)
+        except OutsideUnavailable as error:
+            if not self.is_current(listener):
+                raise
+            self._troubles[listener] = str(error)
 
     def _put_in_place(self, listener: str, version: int, live: Path, drafts: Mapping[Placement, Path]) -> None:
         target = self.layout.routes(listener)
@@ -190,10 +180,11 @@ class Edge:
 
     def is_current(self, listener: str) -> bool:
         """Return whether the file on disk says what it should."""
-        return (
-            self._live.get(listener) == msgspec.json.encode(self.compose(listener))
-            and self.layout.routes(listener).exists()
-        )
+        kept, wanted = self._live.get(listener), msgspec.json.encode(self.compose(listener))
+        if kept is None or not self.layout.routes(listener).exists():
+            return False
+        # A weight that was read back is 100 where it was 100.0.
+        return kept == wanted or bool(msgspec.json.decode(kept) == msgspec.json.decode(wanted))
 
     def forget_listener(self, listener: str) -> None:
         """No route file of the listener is left."""
@@ -227,14 +218,15 @@ class Edge:
     def _reserve_again(self, listener: str) -> None:
         """The neighbours' rollback files follow the file now in force; if that fails they are composed later."""
         version = self.version(listener)
-        self.problem = None
+        self._troubles.pop(listener, None)
         for placement, content in self._reservations(listener, version, self.placed).items():
             self._reserved.pop(placement, None)
             try:
                 overwrite(self.layout.rollback(placement), content)
                 self._reserved[placement] = version + 1
             except OSError as error:
-                self.problem = f"rollback files cannot be reserved: {disk_trouble(self.layout.root, error)}"
+                trouble = disk_trouble(self.layout.rollback(placement), error)
+                self._troubles[listener] = f"rollback files cannot be reserved: {trouble}"
 
     async def refused(self, prefix: str) -> Refused:
         """Return how many files each proxy refused so far, without those that do not answer."""

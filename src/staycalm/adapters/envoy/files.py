@@ -47,6 +47,9 @@ class Layout:
         """The reserved rollback file of a placement; nothing watches it."""
         return self.root / "reserved" / f"{placement}.json"
 
+    def draft(self, name: str) -> Path:
+        return self.root / "drafts" / name
+
     @property
     def specs(self) -> Path:
         return self.root / "specs.json"
@@ -80,7 +83,7 @@ def disk_trouble(path: Path, error: OSError) -> OutsideUnavailable:
 
 def draft(layout: Layout, name: str, content: bytes, *, is_synced: bool = True) -> Path:
     """Return a complete file on the proxy's file system that nothing watches, readable by the owner only."""
-    path = layout.root / "drafts" / name
+    path = layout.draft(name)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         view = memoryview(content)
@@ -88,17 +91,33 @@ def draft(layout: Layout, name: str, content: bytes, *, is_synced: bool = True) 
             view = view[os.write(descriptor, view) :]
         if is_synced:
             os.fsync(descriptor)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
     finally:
         os.close(descriptor)
     return path
 
 
 def replace(layout: Layout, target: Path, content: bytes, *, is_synced: bool = True) -> None:
-    """The file holds the content, seen whole or not at all; raises OutsideUnavailable."""
+    """The file holds the content, seen whole or not at all; raises OutsideUnavailable.
+
+    One that holds it already is left alone: no space is needed for that.
+    """
     try:
+        if target.is_file() and target.read_bytes() == content:
+            return
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = "-".join(target.relative_to(layout.root).parts)
         os.replace(draft(layout, name, content, is_synced=is_synced), target)
+    except OSError as error:
+        raise disk_trouble(target, error) from None
+
+
+def offer_again(layout: Layout, target: Path) -> None:
+    """The proxy reads the file once more, which is as it was; raises OutsideUnavailable."""
+    try:
+        os.replace(draft(layout, "again.json", target.read_bytes(), is_synced=False), target)
     except OSError as error:
         raise disk_trouble(target, error) from None
 
@@ -125,8 +144,12 @@ def read_json(path: Path) -> Json | None:
 
 
 def take_lock(layout: Layout) -> int:
-    """Return the descriptor that makes this process the only writer; raises Fenced when another one is."""
-    descriptor = os.open(layout.root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    """Return the descriptor that makes this process the only writer. Raises Fenced, OutsideUnavailable."""
+    path = layout.root / "lock"
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise disk_trouble(path, error) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

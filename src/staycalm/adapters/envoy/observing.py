@@ -9,6 +9,7 @@ import msgspec
 
 from staycalm.adapters.envoy.admin import Admin, file_state_in
 from staycalm.adapters.envoy.clusters import SLOTS, candidate_cluster, stable_cluster
+from staycalm.adapters.envoy.confirming import route_statistics
 from staycalm.adapters.envoy.counters import (
     Cursor,
     Reading,
@@ -18,7 +19,7 @@ from staycalm.adapters.envoy.counters import (
     together,
     wanted,
 )
-from staycalm.adapters.envoy.edge import Edge, route_statistics
+from staycalm.adapters.envoy.edge import Edge
 from staycalm.adapters.envoy.proxy import Proxy
 from staycalm.adapters.envoy.routes import placements_in
 from staycalm.adapters.envoy.structure import CLUSTERS, LISTENERS

@@ -117,7 +117,7 @@ class EnvoyRouter:
             proxy.write_bootstrap()
         running.edge.load()
         for listener in {one.listener for one in running.edge.placed.values()}:
-            await running.edge.write(listener)
+            await running.edge.write_anew(listener)
         running.structure.write_everything()
 
     async def stop(self) -> None:
@@ -246,7 +246,7 @@ class EnvoyRouter:
         except OutsideUnavailable as error:
             return EdgeObservation(proxy.name, False, version, 0.0, None, None, {}, 0, problem or str(error))
         age_days = running.binary.age_days(self._clock.now().date())
-        return changed(seen, problem=seen.problem or problem, age_days=age_days)
+        return changed(seen, problem=problem or seen.problem, age_days=age_days)
 
     async def samples(self, placement: Placement, cursor: str | None) -> Samples:
         """See TrafficRouter.samples. The access log follows the answers by up to 100 ms.

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace as changed
 
 import msgspec
@@ -13,7 +14,8 @@ import msgspec
 from staycalm.adapters.envoy.binary import Binary
 from staycalm.adapters.envoy.certificates import publish_pair
 from staycalm.adapters.envoy.clusters import compose_clusters
-from staycalm.adapters.envoy.edge import Edge, Refused, route_statistics
+from staycalm.adapters.envoy.confirming import Refused, route_statistics
+from staycalm.adapters.envoy.edge import Edge
 from staycalm.adapters.envoy.files import Json, disk_trouble, draft, read_json, replace
 from staycalm.adapters.envoy.listeners import compose_listener, compose_validation
 from staycalm.adapters.envoy.proxy import Proxy
@@ -99,10 +101,9 @@ class Structure:
         placed = list(self.edge.placed.values())
         for one in placed:
             if one.spec.listener.certificate_file is not None:
-                try:
+                # Told, and tried again, by whoever renews certificates.
+                with suppress(InvalidSpec):
                     publish_pair(self.edge.layout, one.spec.listener)
-                except InvalidSpec as error:
-                    self.edge.problem = str(error)
         self._write(CLUSTERS, self._clusters(placed))
         self._write(LISTENERS, self._listeners(placed))
 

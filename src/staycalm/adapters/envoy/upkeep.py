@@ -10,11 +10,13 @@ from staycalm.adapters.envoy.access_log import AccessLog
 from staycalm.adapters.envoy.admin import Admin
 from staycalm.adapters.envoy.certificates import Signature, publish_pair, signature
 from staycalm.adapters.envoy.edge import Edge
-from staycalm.adapters.envoy.files import disk_trouble
+from staycalm.adapters.envoy.files import disk_trouble, offer_again, read_json
+from staycalm.adapters.envoy.process import last_lines
 from staycalm.adapters.envoy.proxy import Proxy
 from staycalm.adapters.envoy.specs import listener_name
+from staycalm.adapters.envoy.structure import LISTENERS
 from staycalm.kit.clock import Clock
-from staycalm.ports.errors import PortError
+from staycalm.ports.errors import OutsideUnavailable, PortError
 from staycalm.ports.traffic import Listener
 
 _TICK_S = 0.25
@@ -29,11 +31,14 @@ class Upkeep:
         self.log = AccessLog(proxy.layout.access_log, edge.settings.access_log_bytes)
         self._certificates: dict[str, Signature] = {}
         self._log_problem: str | None = None
+        self._own_log_problem: str | None = None
         self._certificate_problem: str | None = None
+        self._listener_problem: str | None = None
 
     @property
     def problem(self) -> str | None:
-        return self._certificate_problem or self._log_problem
+        found = (self._listener_problem, self._certificate_problem, self._log_problem, self._own_log_problem)
+        return next(filter(None, found), None)
 
     @property
     def _admin(self) -> Admin:
@@ -48,6 +53,8 @@ class Upkeep:
                 due = self._clock.monotonic() + self._edge.settings.certificate_poll_s
                 if self._proxy is self._edge.proxies[0]:
                     self.reload_certificates(one.spec.listener for one in self._edge.placed.values())
+                    self._edge.try_again()
+                await self._offer_listeners()
                 await self._rotate_envoy_log()
             await asyncio.sleep(_TICK_S)
 
@@ -66,14 +73,33 @@ class Upkeep:
         except PortError as error:
             self._log_problem = f"the access log cannot be rotated: {error}"
 
+    async def _offer_listeners(self) -> None:
+        """Listeners that the proxy refused are told, and offered again: their port may be free by now.
+
+        It reads a file when it is renamed, so one that it refused at its own start it would never look at again.
+        """
+        layout = self._edge.layout
+        try:
+            state = await self._admin.file_state(LISTENERS)
+            if not state.refused or str(state.version) == (read_json(layout.listeners) or {}).get("version_info"):
+                self._listener_problem = None
+                return
+            reason = last_lines(self._proxy.layout.log, 1)
+            self._listener_problem = f"the proxy cannot open every listener and is asked again: {reason}"
+            offer_again(layout, layout.listeners)
+        except OutsideUnavailable:
+            return
+
     async def _rotate_envoy_log(self) -> None:
         path = self._proxy.layout.log
         try:
-            if path.stat().st_size > _MAX_ENVOY_LOG_BYTES:
+            if path.exists() and path.stat().st_size > _MAX_ENVOY_LOG_BYTES:
                 os.replace(path, path.with_suffix(".old"))
+            if not path.exists():
                 await self._admin.ask("/reopen_logs", post=True)
+            self._own_log_problem = None
         except (OSError, PortError) as error:
-            self._log_problem = f"the proxy's own log cannot be rotated: {error}"
+            self._own_log_problem = f"the proxy's own log cannot be rotated: {error}"
 
     def reload_certificates(self, listeners: Iterable[Listener]) -> None:
         """Certificate files that changed are in force; unusable ones are told in `problem`, the old stay."""
