@@ -50,8 +50,8 @@ def test_a_killed_proxy_comes_back_with_the_last_weights(tmp_path: Path) -> None
 
 def test_a_proxy_that_hangs_is_ended_and_comes_back_with_the_last_weights(tmp_path: Path) -> None:
     async def story() -> None:
-        # One late answer is no failure, and two in a row are what it does not give within three seconds.
-        impatient = replace(QUICK, admin_timeout_s=1.5, liveness_interval_s=0.1, liveness_misses=2)
+        # An answer that only this busy machine makes late counts for half, and none takes a second and a half.
+        impatient = replace(QUICK, admin_timeout_s=1.5, liveness_interval_s=0.1, liveness_misses=1)
         async with running(tmp_path, impatient) as router, open_shop(router, free_port()) as shop:
             await shop.weigh(100)
             hung = router.pid

@@ -24,7 +24,7 @@ from tests.processes.servers import PATIENCE_S, Server
 
 REAL_START_EVERY = 20
 NURSERY = """
-import contextlib, gc, json, os, signal, sys
+import contextlib, gc, json, os, signal, sys, traceback
 gc.disable()
 import staycalm.app.server
 from staycalm.app.command import main
@@ -63,8 +63,12 @@ for line in sys.stdin:
         os.dup2(number, target)
     os.environ.clear()
     os.environ.update(asked["environment"])
-    sys.argv = ["sc up", "up", "--data", asked["data"]]
-    code = main()
+    sys.argv = ["sc up", *asked["arguments"]]
+    try:
+        code = main() if asked["program"] is None else exec(asked["program"], {}) or 0
+    except BaseException:
+        traceback.print_exc()
+        code = 1
     sys.stdout.flush()
     os._exit(code)
 """
@@ -119,11 +123,20 @@ class Nursery:
         self._launches += 1
         return self._launches % REAL_START_EVERY == 0
 
-    def bear(self, **asked: object) -> Born:
+    def bear(self, log: Path, environment: dict[str, str], *arguments: str, program: str | None = None) -> Born:
+        """The command line runs in a process of its own, or the program where everything is imported."""
         assert self._process.stdin is not None and self._process.stdout is not None
+        asked = {"log": str(log), "environment": environment, "arguments": arguments, "program": program}
         self._process.stdin.write(json.dumps(asked) + "\n")
         self._process.stdin.flush()
         return Born(int(self._process.stdout.readline()), self._codes)
+
+    def run(self, *arguments: str, program: str | None = None) -> tuple[int, str]:
+        """Return the exit code and everything that was said."""
+        log = self._codes / "said"
+        log.unlink(missing_ok=True)
+        born = self.bear(log, {"PATH": os.environ["PATH"]}, *arguments, program=program)
+        return born.wait(PATIENCE_S), log.read_text(encoding="utf-8")
 
     def close(self) -> None:
         """It is gone; a server of it that still runs is killed by who asked for it."""
@@ -148,9 +161,9 @@ class Nursling(Server):
             return super().launch()
         self.directory.parent.mkdir(parents=True, exist_ok=True)
         self.process = nursery().bear(  # type: ignore[assignment]
-            data=str(self.directory),
-            log=str(self.directory.parent / f"{self.directory.name}.log"),
-            environment=self.whole_environment(),
+            self.directory.parent / f"{self.directory.name}.log",
+            self.whole_environment(),
+            *("up", "--data", str(self.directory)),
         )
         return self
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.processes.nursery import servers
+from tests.processes.nursery import nursery, servers
 from tests.processes.servers import PATIENCE_S, Inbox, Server, apply, eventually
 
 MakeServer = Callable[..., Server]
@@ -111,21 +111,19 @@ def test_a_backup_of_the_server_is_restored_into_a_new_directory(make: MakeServe
     made = server.post("/api/v1/backups", {})
     server.post("/api/v1/incidents", {"title": "later", "priority": "P3"})
 
-    def restore(directory: Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "staycalm.app", "restore", made["file"], "--data", str(directory)],
-            capture_output=True, text=True, timeout=180, env={"PATH": os.environ["PATH"]}, check=False,
-        )  # fmt: skip
+    def refused(directory: Path) -> str:
+        code, said = nursery().run("restore", made["file"], "--data", str(directory))
+        assert code == 1
+        return said
 
-    refused = restore(server.directory)
-    assert refused.returncode == 1
-    assert "a StayCalm server already uses" in refused.stderr
-    done = restore(tmp_path / "b")
+    assert "a StayCalm server already uses" in refused(server.directory)
+    done = subprocess.run(
+        [sys.executable, "-m", "staycalm.app", "restore", made["file"], "--data", str(tmp_path / "b")],
+        capture_output=True, text=True, timeout=180, env={"PATH": os.environ["PATH"]}, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"Restored {made['rows']} rows")
-    again = restore(tmp_path / "b")
-    assert again.returncode == 1
-    assert "the database is not empty" in again.stderr
+    assert "the database is not empty" in refused(tmp_path / "b")
     server.end()
     restored = make("b").start()
     assert [e["body"]["title"] for e in restored.events("incidents.declared")] == ["down"]
