@@ -27,6 +27,8 @@ NURSERY = """
 import contextlib, gc, json, os, signal, sys, traceback
 gc.disable()
 import staycalm.app.server
+# What the first request imports, or the making of a new database:
+import anyio._backends._asyncio, encodings.idna, pydantic.v1, staycalm.kit.database.steps
 from staycalm.app.command import main
 gc.freeze()
 gc.enable()

@@ -9,26 +9,35 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import pytest
 
-from tests.processes.nursery import nursery, servers
+from tests.processes.conftest import WEBHOOKS_HERE
+from tests.processes.nursery import Nursling, nursery, servers
 from tests.processes.servers import PATIENCE_S, Inbox, Server, apply, eventually
 
 MakeServer = Callable[..., Server]
 
 
-def test_a_second_server_on_the_same_directory_is_refused_in_words(make: MakeServer) -> None:
-    first, second = make("a").start(), make("a")
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One that several tests ask, and none ends."""
+    with servers(tmp_path_factory.mktemp("lasting"), **WEBHOOKS_HERE) as make_lasting:
+        yield make_lasting("a").start()
+
+
+def test_a_second_server_on_the_same_directory_is_refused_in_words(lasting: Server) -> None:
+    second = Nursling(lasting.directory, **lasting.environment)
     second.launch()
     assert second.process is not None
     assert second.process.wait(timeout=PATIENCE_S) == 1
     assert "sc up: another StayCalm server already uses" in second.log
     assert "Stop it first, or name another directory with --data." in second.log
     assert "Traceback" not in second.log
-    assert first.get("/health")["status"] == "ok"
+    assert lasting.get("/health")["status"] == "ok"
 
 
 def test_a_taken_port_is_said_in_words(make: MakeServer) -> None:
@@ -105,8 +114,10 @@ def test_the_end_waits_for_no_open_stream_and_no_hanging_webhook(make: MakeServe
     assert "Traceback" not in server.log
 
 
-def test_a_backup_of_the_server_is_restored_into_a_new_directory(make: MakeServer, tmp_path: Path) -> None:
-    server = make("a").start()
+def test_a_backup_of_the_server_is_restored_into_a_new_directory(
+    lasting: Server, make: MakeServer, tmp_path: Path
+) -> None:
+    server = lasting
     server.post("/api/v1/incidents", {"title": "down", "priority": "P3"})
     made = server.post("/api/v1/backups", {})
     server.post("/api/v1/incidents", {"title": "later", "priority": "P3"})
@@ -124,7 +135,6 @@ def test_a_backup_of_the_server_is_restored_into_a_new_directory(make: MakeServe
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"Restored {made['rows']} rows")
     assert "the database is not empty" in refused(tmp_path / "b")
-    server.end()
     restored = make("b").start()
     assert [e["body"]["title"] for e in restored.events("incidents.declared")] == ["down"]
     assert restored.get("/health")["drives_edge"] is True
