@@ -21,8 +21,8 @@ from postgres import postgres
 from report import Figure, Options, keep, show
 
 NAMES = (
-    "shift_latency", "rollback_time", "proxy_killed", "analysis_figures", "due_rows", "page_latency", "intake",
-    "pages", "live_browsers", "start_up", "server_start", "soak",
+    "shift_latency", "command_latency", "rollback_time", "proxy_killed", "analysis_figures", "due_rows",
+    "page_latency", "intake", "pages", "live_browsers", "start_up", "server_start", "soak",
 )  # fmt: skip
 LONG = ("soak",)
 
@@ -33,7 +33,8 @@ def asked() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=NAMES, metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--runs", type=int, help="how often each is measured; medians are told (3, quick: 1)")
     parser.add_argument("--soak-minutes", type=float, help="60, quick: 4")
-    parser.add_argument("--keep", type=Path, help="folder for the raw data, one JSON file per benchmark")
+    kept = "folder for the raw data, one JSON file per benchmark, and all.json with every figure (%(default)s)"
+    parser.add_argument("--keep", type=Path, default=Path("figures"), help=kept)
     return parser.parse_args()
 
 
@@ -47,8 +48,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, stop)
     wanted = asked()
     names = wanted.only or [name for name in NAMES if not (wanted.quick and name in LONG)]
-    if wanted.keep:
-        wanted.keep.mkdir(parents=True, exist_ok=True)
+    wanted.keep.mkdir(parents=True, exist_ok=True)
     found: list[Figure] = []
     failed: list[str] = []
     with postgres() as url:
@@ -68,8 +68,9 @@ def main() -> int:
                 failed.append(name)
                 continue
             found += figures
-            keep(wanted.keep / f"{name}.json" if wanted.keep else None, figures, raw)
+            keep(wanted.keep / f"{name}.json", figures, raw)
             print(f"{name} took {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    keep(wanted.keep / "all.json", found, {"runs": options.runs, "is_quick": options.is_quick})
     show(found)
     for name in failed:
         print(f"{name}: FAILED, see above")

@@ -2,10 +2,10 @@
 
 `python benchmarks --only intake`
 
-In the same run both get the same alerts (10,000 different ones in turn) over the same 64 connections, from a
-client process that costs a tenth of the server (sending.py). StayCalm answers after fsync; Alertmanager keeps
-alerts in memory and writes none to disk. In the first turn every alert is new; in later ones half of what is sent
-changes one.
+In the same run both get the same alerts over the same 64 connections, from a client process that costs a tenth of
+the server (sending.py). StayCalm answers after fsync; Alertmanager keeps alerts in memory and writes none to disk.
+*New* is a different alert each time. *Resent* are 10,000 in turn, as Alertmanager and its like repeat what still
+fires; half of them say something else than the time before.
 
 Beside it stands what each alert cost in processor time of the server, which a busy machine changes little, and
 two floors: how often this disk keeps a single write per second, and how often the same HTTP server answers when it
@@ -15,6 +15,7 @@ does nothing at all.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import shutil
@@ -37,10 +38,13 @@ from running import server
 from sending import Load, send
 
 DIFFERENT = 10_000
+NEW = {100: 450_000, 1: 80_000}
+"""More than are taken in while it is measured, by how many are sent together."""
 CONNECTIONS = 64
 Rate = dict[str, float]
 """Alerts per second, and the server's processor time for one of them in microseconds."""
 GOALS = {100: 10_000.0, 1: 2_000.0}
+CASES = ("new", "resent")
 
 
 def for_staycalm(number: int, turn: int) -> dict[str, Any]:
@@ -60,13 +64,17 @@ def for_alertmanager(number: int, turn: int) -> dict[str, Any]:
 
 async def rate(url: str, token: str, make: Callable[[int, int], Any], how: dict[str, Any], pid: int) -> Rate:
     """Return how fast the alerts are taken in, and what one of them costs the process `pid`."""
-    # In every round a label of half the alerts is another than before, as when values move.
-    alerts = [make(number, (turn + number % 2) // 2 % 2) for turn in range(4) for number in range(DIFFERENT)]
+    if how["is_new"]:
+        alerts = [make(number, 0) for number in range(NEW[how["size"]])]
+    else:
+        # In every round a label of half the alerts is another than before, as when values move.
+        alerts = [make(number, (turn + number % 2) // 2 % 2) for turn in range(4) for number in range(DIFFERENT)]
     headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
     size = how["size"]
     bodies = [json.dumps(alerts[at : at + size]).encode() for at in range(0, len(alerts), size)]
     found = await send(Load(url, headers, bodies, how["connections"], how["seconds"], pid))
     many = size * found.requests
+    assert not how["is_new"] or many < len(alerts), "so fast that alerts came twice: raise NEW"
     return {"per_s": many / found.seconds, "processor_us": 1e6 * found.processor_s / many}
 
 
@@ -154,9 +162,9 @@ def middle(rates: list[Rate | None], what: str) -> float | None:
     return statistics.median(known) if known else None
 
 
-def figures(raw: dict[str, list[Any]], engine: str, size: int) -> list[Figure]:
-    what = f"alerts taken in, {f'batches of {size}' if size > 1 else 'one by one'}, {engine}"
-    ours, peers = raw[f"{engine} {size}"], raw[f"Alertmanager {size}"]
+def figures(raw: dict[str, list[Any]], engine: str, case: str, size: int) -> list[Figure]:
+    what = f"alerts taken in, {case}, {f'batches of {size}' if size > 1 else 'one by one'}, {engine}"
+    ours, peers = raw[f"{engine} {case} {size}"], raw[f"Alertmanager {case} {size}"]
     return [
         Figure(what, middle(ours, "per_s") or 0.0, "/s", GOALS[size], is_rate=True,
                peer=middle(peers, "per_s"), peer_name="Alertmanager"),
@@ -177,20 +185,22 @@ def measured(options: Options) -> tuple[list[Figure], Any]:
     raw: dict[str, list[Any]] = {"fsync_per_s": [], "nothing": []}
     engines: dict[str, dict[str, str]] = {"SQLite": {}}
     for run in range(options.runs):
-        for size in GOALS:
-            how = {"size": size, "seconds": 5.0 if options.is_quick else 10.0, "connections": CONNECTIONS}
+        for case, size in itertools.product(CASES, GOALS):
+            how = {"size": size, "seconds": 5.0 if options.is_quick else 10.0, "connections": CONNECTIONS,
+                   "is_new": case == "new"}  # fmt: skip
             with tempfile.TemporaryDirectory(prefix="sc-bench-") as name, ExitStack() as stack:
                 folder = Path(name)
                 if options.postgres:
-                    database = stack.enter_context(empty_database(options.postgres, f"intake_{run}_{size}"))
+                    database = stack.enter_context(empty_database(options.postgres, f"intake_{run}_{case}_{size}"))
                     engines["PostgreSQL"] = {"SC_DATABASE_URL": database}
                 raw["fsync_per_s"].append(syncs_per_second(folder))
-                raw.setdefault(f"Alertmanager {size}", []).append(asyncio.run(alertmanager(folder, how)))
+                raw.setdefault(f"Alertmanager {case} {size}", []).append(asyncio.run(alertmanager(folder, how)))
                 for engine, environment in engines.items():
                     (folder / engine).mkdir()
                     taken = asyncio.run(staycalm(folder / engine, how, environment))
-                    raw.setdefault(f"{engine} {size}", []).append(taken)
-                if size == 1:
+                    raw.setdefault(f"{engine} {case} {size}", []).append(taken)
+                if size == 1 and case == "new":
                     raw["nothing"].append(asyncio.run(nothing(how)))
-    found = [one for engine in engines for size in GOALS for one in figures(raw, engine, size)]
+    kinds = itertools.product(engines, CASES, GOALS)
+    found = [one for engine, case, size in kinds for one in figures(raw, engine, case, size)]
     return [*found, *floors(raw)], raw

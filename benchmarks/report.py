@@ -76,10 +76,10 @@ def show(figures: Sequence[Figure]) -> None:
             print("  ".join("-" * width for width in widths))
 
 
-def keep(file: Path | None, figures: Sequence[Figure], raw: Any) -> None:
-    """The figures and what they were made from are in the file, if one was asked for."""
-    if file is not None:
-        file.write_text(json.dumps({"figures": [asdict(each) for each in figures], "raw": raw}), encoding="utf-8")
+def keep(file: Path, figures: Sequence[Figure], raw: Any) -> None:
+    """The figures and what they were made from are in the file."""
+    found = [asdict(each) | {"ratio": each.ratio, "is_met": each.is_met} for each in figures]
+    file.write_text(json.dumps({"figures": found, "raw": raw}, indent=1), encoding="utf-8")
 
 
 def percentile(values: Sequence[float], share: float) -> float:
