@@ -12,6 +12,7 @@ from staycalm.domains.accounts import events as accounts
 from staycalm.domains.alerts import events as alerts
 from staycalm.domains.alerts import reconcile as alerts_reconcile
 from staycalm.domains.alerts import subscribers as on_alerts
+from staycalm.domains.alerts.public import find_standing
 from staycalm.domains.alerts.retention import retention_rules as alerts_retention
 from staycalm.domains.catalog import events as catalog
 from staycalm.domains.catalog.questions import FileSection
@@ -88,7 +89,8 @@ def subscriptions(settings: Settings) -> list[Subscription]:
         Subscription("alerts.engine-joined", own.EngineJoined, on_alerts.resolve_for_engine, LATER),
         Subscription("alerts.clock-stepped", own.ClockStepped, say(on_alerts.raise_for_stepped_clock), LATER),
         # Who is asked, and who is not asked any more.
-        Subscription("oncall.alert-raised", alerts.AlertRaised, on_oncall.page_for_alert_group, FIRST),
+        Subscription("oncall.alert-raised", alerts.AlertRaised,
+                     partial(on_oncall.page_for_alert_group, find_standing=find_standing), FIRST),
         Subscription("oncall.alert-acknowledged", alerts.AlertAcknowledged,
                      on_oncall.acknowledge_for_alert_group, FIRST),
         Subscription("oncall.alert-resolved", alerts.AlertResolved, on_oncall.stop_for_alert_group),

@@ -12,8 +12,9 @@ import sqlalchemy as sa
 
 from staycalm.core.actor import SYSTEM
 from staycalm.core.errors import Conflict
-from staycalm.core.events import Recorded
-from staycalm.domains.alerts.events import AlertRaised
+from staycalm.core.events import LogEntry, Recorded, revive
+from staycalm.domains.alerts import public as alerts
+from staycalm.domains.alerts.events import AlertRaised, AlertResolved
 from staycalm.domains.incidents import queries, subscribers
 from staycalm.domains.incidents.model import incident_causes
 from staycalm.domains.incidents.settings import IncidentsSettings
@@ -21,6 +22,7 @@ from staycalm.kit.database import Database, ReadTx, Tx, log
 from staycalm.kit.database.tables import metadata
 from staycalm.kit.ids import Ids
 from tests.conftest import VirtualClock, postgres_url
+from tests.domains.incidents.world import fires
 
 SETTINGS = IncidentsSettings()
 AT_ONCE = 8
@@ -62,6 +64,7 @@ async def deliver(database: Database, event: AlertRaised) -> None:
     def handle(tx: Tx) -> None:
         subscribers.declare_for_alert(tx, Recorded(1, tx.now, SYSTEM, event), settings=SETTINGS)
 
+    await database.write(fires, event)
     for _ in range(AT_ONCE):
         try:
             return await database.write(handle)
@@ -114,3 +117,30 @@ def test_of_several_that_raise_the_priority_one_does(database: Database) -> None
     told = [entry.name for entry in read(database, log.about, [incident.id])]
     assert incident.priority == "P0"
     assert told.count("incidents.priority_changed") == 1
+
+
+@pytest.mark.postgres
+def test_an_alert_that_ends_while_it_is_heard_of_is_no_cause_that_fires(database: Database) -> None:
+    async def hear_of_it(entry: LogEntry) -> None:
+        event = revive(AlertRaised, entry.body, subject=entry.subject, service="shop", environment="production")
+        recorded = Recorded(entry.seq, entry.at, SYSTEM, event)
+        await database.write(subscribers.declare_for_alert, recorded, settings=SETTINGS)
+
+    async def end_and_hear_of_it(group: str) -> None:
+        await database.write(alerts.resolve_alert, SYSTEM, dedup_key="disk", service="shop")
+        *_, entry = await database.read(log.about, [group])
+        event = revive(AlertResolved, entry.body, subject=group, service="shop", environment="production")
+        await database.write(subscribers.note_resolved_alert, Recorded(entry.seq, entry.at, SYSTEM, event))
+
+    async def story() -> None:
+        for nth in range(1, 11):
+            await database.write(
+                alerts.raise_alert, SYSTEM, dedup_key="disk", service="shop", environment="production",
+                priority="P0", summary="full", rule="disk",
+            )  # fmt: skip
+            (raised,) = await database.read(log.about, [f"ALG-{nth}"])
+            await asyncio.gather(hear_of_it(raised), end_and_hear_of_it(raised.subject))
+
+    asyncio.run(story())
+    fires = sa.select(incident_causes.c.cause).where(incident_causes.c.ended_at.is_(None))
+    assert read(database, lambda tx: tx.rows(fires)) == []

@@ -9,6 +9,7 @@ from staycalm.core.actor import SYSTEM, Actor
 from staycalm.core.events import Event, LogEntry
 from staycalm.core.priority import Priority
 from staycalm.domains.alerts.events import AlertRaised, AlertResolved
+from staycalm.domains.alerts.model import alert_groups, alerts
 from staycalm.domains.deployments.events import DeploymentRolledBack, RollbackFailed
 from staycalm.domains.incidents import queries, service, subscribers
 from staycalm.domains.incidents.causes.service import Declared, declare
@@ -42,6 +43,20 @@ def subscriptions(settings: IncidentsSettings) -> Subscriptions:
             Subscription("incidents.page", PageAcknowledged, subscribers.take_for_page),
         ]
     )
+
+
+def fires(tx: Tx, event: AlertRaised) -> None:
+    """The alert that the event tells of is open, as it is whenever `alerts` tells of one."""
+    place = {"service": event.service or "", "environment": event.environment or ""}
+    about = {**place, "priority": event.priority, "summary": event.summary, "opened_at": tx.now}
+    group = {"id": event.subject, "open_key": event.subject, "announced": {}}
+    tx.upsert(alert_groups, {**group, **about}, on=["id"])
+    alert = {
+        "id": event.alert_id, "group_id": event.subject, "dedup_key": event.alert_id, "key": event.alert_id,
+        "rule": event.rule, "source": "api", "labels": {}, "details": {}, "escalates": event.escalates,
+        "state": "firing", "version": 1, "flaps": 0, "changed_at": tx.now,
+    }  # fmt: skip
+    tx.upsert(alerts, {**alert, **about}, on=["id"])
 
 
 class IncidentWorld(World):
@@ -84,7 +99,9 @@ class IncidentWorld(World):
             "summary": "error rate of shop is 7 %",
             "escalates": "incident",
         }
-        self.happen(AlertRaised(**{**values, **changed}))
+        event = AlertRaised(**{**values, **changed})
+        self.write(fires, event)
+        self.happen(event)
 
     def end_alert(self, alert_id: str = "alert-1") -> None:
         self.happen(AlertResolved(

@@ -28,12 +28,16 @@ class AlertRaised(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class AlertAcknowledged(Event):
-    """`by` has it: `alerts` alerts of the group are acknowledged now."""
+    """`by` has it: `alerts` alerts of the group are acknowledged now.
+
+    `priority`: the most urgent that was told of the group until then; a page that rose above it needs its own.
+    """
 
     name: ClassVar[str] = "alerts.acknowledged"
 
     by: str
     alerts: int
+    priority: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

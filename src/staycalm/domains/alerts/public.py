@@ -3,10 +3,11 @@
 raise_alert(tx, actor, *, dedup_key, summary, priority, service, environment, rule, source, labels, details,
             escalates=None, settings=…) -> Alert          idempotent: a known alert writes nothing
 resolve_alert(tx, actor, *, dedup_key, service=None, reason="") -> Alert | None
-acknowledge(tx, actor, id, *, version=None) -> tuple[Alert, ...]      id: an alert's, or ALG-n
+acknowledge(tx, actor, id, *, version=None, paged_with="") -> tuple[Alert, ...]      id: an alert's, or ALG-n
 get_alert(tx, id), get_group(tx, "ALG-3"), alerts_of_group(tx, "ALG-3"), list_open(tx, *, priority, limit)
 count_open(tx) -> dict[Priority, int]
 find_maintenance_of(tx, service, environment) -> Maintenance | None
+find_standing(tx, "ALG-3", rule, alert_id) -> str | None      the open, unmuted alert that a raise still stands on
 forget_told(tx, alert_ids)          what fires next of their rules is told anew
 """
 
@@ -18,6 +19,7 @@ from staycalm.domains.alerts.muting.queries import find_maintenance_of
 from staycalm.domains.alerts.queries import (
     alerts_of_group,
     count_open,
+    find_standing,
     get_alert,
     get_group,
     list_open,
@@ -34,6 +36,7 @@ __all__ = [
     "alerts_of_group",
     "count_open",
     "find_maintenance_of",
+    "find_standing",
     "follow_overdue_work",
     "forget_told",
     "get_alert",

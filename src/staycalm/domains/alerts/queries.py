@@ -14,7 +14,7 @@ from staycalm.domains.alerts.browsing.decisions import AlertFilter, StateFilter
 from staycalm.domains.alerts.browsing.queries import list_matching
 from staycalm.domains.alerts.model import alert_groups, alerts
 from staycalm.domains.alerts.rows import Alert, AlertGroup, alert_of, group_of
-from staycalm.kit.database import ReadTx
+from staycalm.kit.database import ReadTx, Tx
 
 GROUP_LIMIT = 500
 
@@ -57,6 +57,23 @@ def find_open(tx: ReadTx, service: str, dedup_key: str) -> Alert | None:
     statement = sa.select(alerts).where(alerts.c.service == service, alerts.c.dedup_key == dedup_key)
     row = tx.one_or_none(statement)
     return None if row is None else alert_of(row)
+
+
+def find_standing(tx: Tx, group_id: str, rule: str, alert_id: str) -> str | None:
+    """Return the alert that the rule stands on: `alert_id` while it is open and not muted, else another such one.
+
+    Whoever ends or mutes it needs the group's row, which is locked: the answer holds until the transaction ends.
+    """
+    tx.execute(sa.select(alert_groups.c.id).where(alert_groups.c.id == group_id).with_for_update())
+    is_loud = alerts.c.state.in_(("firing", "acknowledged"))
+    statement = (
+        sa.select(alerts.c.id)
+        .where(alerts.c.group_id == group_id, alerts.c.rule == rule, is_loud)
+        .order_by(alerts.c.id != alert_id, alerts.c.id)
+        .limit(1)
+    )
+    found: str | None = tx.scalar(statement)
+    return found
 
 
 def has_firing(tx: ReadTx, group_id: str) -> bool:

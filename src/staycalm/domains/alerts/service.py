@@ -13,7 +13,6 @@ from staycalm.core.machine import move
 from staycalm.core.priority import Priority
 from staycalm.domains.alerts import queries
 from staycalm.domains.alerts.decisions import OWN_SERVICE, Escalates, firing
-from staycalm.domains.alerts.events import AlertAcknowledged
 from staycalm.domains.alerts.grouping import service as grouping
 from staycalm.domains.alerts.intake.service import Told, close, take
 from staycalm.domains.alerts.machine import TABLE, sources_of
@@ -78,17 +77,20 @@ def follow_overdue_work(tx: Tx, *, is_late: bool, settings: AlertsSettings = DEF
         resolve_alert(tx, SYSTEM, dedup_key="overdue", service=OWN_SERVICE, reason="nothing is late")
 
 
-def acknowledge(tx: Tx, actor: Actor, id: str, *, version: int | None = None) -> tuple[Alert, ...]:
+def acknowledge(
+    tx: Tx, actor: Actor, id: str, *, version: int | None = None, paged_with: str = ""
+) -> tuple[Alert, ...]:
     """`actor` has it: the alert `id`, or every firing alert of the group `id` (ALG-n), is acknowledged.
 
-    Acknowledging again changes nothing. Raises Conflict when it is resolved (a resolve beats an older
-    acknowledge that arrives later), or is not at `version` any more where one is given.
+    Of a group whose page said `paged_with`, more urgent alerts are not. Acknowledging again changes nothing.
+    Raises Conflict when it is resolved (a resolve beats an older acknowledge that arrives later), or is not at
+    `version` any more where one is given.
     """
     if _is_group(id):
         group = queries.get_group(tx, id)
         if not group.is_open:
             raise _resolved(group.id)
-        chosen, group_id = alerts.c.group_id == group.id, group.id
+        chosen, group_id = sa.and_(alerts.c.group_id == group.id, alerts.c.priority >= paged_with), group.id
         from_states: tuple[str, ...] = ("firing",)
     else:
         alert = queries.get_alert(tx, id)
@@ -117,13 +119,7 @@ def acknowledge(tx: Tx, actor: Actor, id: str, *, version: int | None = None) ->
         )
     )
     if many:
-        group = queries.get_group(tx, group_id)
-        tx.emit(
-            actor,
-            AlertAcknowledged(
-                subject=group.id, service=group.service, environment=group.environment, by=str(actor), alerts=many
-            ),
-        )
+        grouping.tell_acknowledged(tx, actor, {group_id: many}, paged_with=paged_with)
     if _is_group(id):
         return queries.alerts_of_group(tx, group_id)
     now = queries.get_alert(tx, id)

@@ -167,13 +167,13 @@ def _end_unanswered(tx: Tx, subject: str) -> None:
 
 
 def acknowledge_for_page(tx: Tx, recorded: Recorded[PageAcknowledged]) -> None:
-    """Whoever acknowledged the page of an alert group has its alerts."""
+    """Whoever acknowledged the page of an alert group has its alerts, but for those more urgent than it was."""
     event = recorded.event
     if not event.subject.startswith("ALG-"):
         return
     actor = recorded.actor if recorded.actor.kind == "person" else Actor("person", event.person)
     try:
-        acknowledge(tx, actor, event.subject)
+        acknowledge(tx, actor, event.subject, paged_with=event.priority)
     except StayCalmError as refusal:
         # A resolve beats an older acknowledge: nothing is left to do.
         if refusal.code != "alert-resolved":

@@ -10,6 +10,7 @@ from staycalm.core.placement import Placement
 from staycalm.core.priority import parse_priority
 from staycalm.core.text import one_line
 from staycalm.domains.alerts.events import AlertRaised, AlertResolved
+from staycalm.domains.alerts.public import find_standing
 from staycalm.domains.deployments.events import DeploymentRolledBack, RollbackFailed
 from staycalm.domains.incidents.causes.queries import NewCause, find_known, open_alert_causes
 from staycalm.domains.incidents.causes.service import Declared, end_cause, end_impact, join_or_open
@@ -86,9 +87,13 @@ def declare_for_failed_rollback(
 def declare_for_alert(tx: Tx, recorded: Recorded[AlertRaised], *, settings: IncidentsSettings) -> None:
     """An alert that asks for an incident has one; one that pages nobody joins the open incident of its placement.
 
-    An alert whose group is paged by itself stays out, so that one sign does not page twice.
+    An alert whose group is paged by itself stays out, so that one sign does not page twice. So does one that is
+    over or muted by now: another server may have handled its end before.
     """
     event = recorded.event
+    standing = find_standing(tx, event.subject, event.rule, event.alert_id)
+    if standing is None:
+        return
     priority = parse_priority(event.priority)
     if event.escalates != "incident":
         placement = _placement(event.service, event.environment)
@@ -100,7 +105,7 @@ def declare_for_alert(tx: Tx, recorded: Recorded[AlertRaised], *, settings: Inci
     join_or_open(
         tx,
         SYSTEM,
-        NewCause(f"alert/{event.alert_id}", "alert", event.subject, summary, recorded.at, can_come_back=True),
+        NewCause(f"alert/{standing}", "alert", event.subject, summary, recorded.at, can_come_back=True),
         priority=priority,
         service=event.service,
         environment=event.environment,

@@ -89,12 +89,13 @@ class NotificationFailed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class PageAcknowledged(Event):
-    """`person` has it. `via`: link, web, api or chat."""
+    """`person` has it. `via`: link, web, api or chat. `priority`: what it was paged with until then."""
 
     name: ClassVar[str] = "oncall.page_acknowledged"
     escalation: str
     person: str
     via: str
+    priority: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,8 +12,8 @@ from staycalm.core.actor import Actor
 from staycalm.core.errors import NotFound
 from staycalm.domains.alerts.bulk.decisions import AT_ONCE, Bulk
 from staycalm.domains.alerts.bulk.model import bulk_items, bulks
-from staycalm.domains.alerts.model import alert_groups, alerts
-from staycalm.domains.alerts.rows import Alert, AlertGroup, alert_of, group_of
+from staycalm.domains.alerts.model import alerts
+from staycalm.domains.alerts.rows import Alert, alert_of
 from staycalm.kit.database import ReadTx
 
 
@@ -50,12 +50,6 @@ def items_after(tx: ReadTx, bulk: str, cursor: str) -> dict[str, int]:
         sa.select(c.alert, c.version).where(c.bulk == bulk, c.alert > cursor).order_by(c.alert).limit(AT_ONCE)
     )
     return {row.alert: row.version for row in tx.rows(statement)}
-
-
-def groups_named(tx: ReadTx, ids: Sequence[str]) -> dict[str, AlertGroup]:
-    """Return groups by their id, at most a thousand."""
-    statement = sa.select(alert_groups).where(alert_groups.c.id.in_(sorted(set(ids))[:AT_ONCE]))
-    return {row.id: group_of(row) for row in tx.rows(statement)}
 
 
 def due_ids(tx: ReadTx, limit: int) -> list[str]:

@@ -19,7 +19,8 @@ from staycalm.domains.alerts.browsing.queries import count_exactly, list_matchin
 from staycalm.domains.alerts.bulk import queries
 from staycalm.domains.alerts.bulk.decisions import AT_ONCE, BULK, Action, Bulk, verdict
 from staycalm.domains.alerts.bulk.model import bulk_items, bulks
-from staycalm.domains.alerts.events import AlertAcknowledged, AlertHandedBack
+from staycalm.domains.alerts.events import AlertHandedBack
+from staycalm.domains.alerts.grouping import service as grouping
 from staycalm.domains.alerts.intake.service import close
 from staycalm.domains.alerts.machine import TABLE
 from staycalm.domains.alerts.model import alerts
@@ -194,13 +195,15 @@ def _do(tx: Tx, bulk: Bulk, chosen: Sequence[Alert]) -> None:
 def _tell(tx: Tx, bulk: Bulk, chosen: Sequence[Alert]) -> None:
     """One event per group, as everywhere."""
     many = Counter(alert.group_id for alert in chosen)
-    kind = AlertAcknowledged if bulk.action == "acknowledge" else AlertHandedBack
-    for id, group in sorted(queries.groups_named(tx, list(many)).items()):
-        event = kind(
-            subject=id, service=group.service, environment=group.environment, by=str(bulk.actor), alerts=many[id]
-        )
+    if bulk.action == "acknowledge":
+        grouping.tell_acknowledged(tx, bulk.actor, many)
+        return
+    for id, group in sorted(grouping.hold(tx, many).items()):
+        event = AlertHandedBack(
+            subject=id, service=group.service or None, environment=group.environment or None, by=str(bulk.actor),
+            alerts=many[id],
+        )  # fmt: skip
         tx.emit(bulk.actor, event)
-        if bulk.action == "hand-back":
-            escalation = oncall.find_open_escalation(tx, id)
-            if escalation is not None and escalation.state == "acknowledged":
-                oncall.page_again(tx, bulk.actor, id, reason=f"{bulk.actor} handed it back")
+        escalation = oncall.find_open_escalation(tx, id)
+        if escalation is not None and escalation.state == "acknowledged":
+            oncall.page_again(tx, bulk.actor, id, reason=f"{bulk.actor} handed it back")

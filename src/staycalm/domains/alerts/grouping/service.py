@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from staycalm.core.actor import Actor
 from staycalm.core.priority import Priority
 from staycalm.domains.alerts.decisions import SETTLED, SUPPRESSED, is_news
-from staycalm.domains.alerts.events import AlertRaised, AlertResolved, AlertSuppressed
+from staycalm.domains.alerts.events import AlertAcknowledged, AlertRaised, AlertResolved, AlertSuppressed
 from staycalm.domains.alerts.model import alert_groups, alerts
+from staycalm.domains.oncall import public as oncall
 from staycalm.kit.database import Tx
 
 Place = tuple[str, str]
@@ -133,7 +134,7 @@ def tell(tx: Tx, items: Sequence[Item], held: Mapping[str, Group] | None = None)
     by_group: dict[str, list[Item]] = {}
     for item in items:
         by_group.setdefault(item.group_id, []).append(item)
-    groups = held if held is not None else _by_id(tx, by_group)
+    groups = held if held is not None else hold(tx, by_group)
     changed = [
         values for id in sorted(by_group) if (values := _tell_group(tx, groups[id], by_group[id])) is not None
     ]
@@ -192,7 +193,7 @@ def settle(tx: Tx, endings: Sequence[Ending]) -> None:
     by_group: dict[str, list[Ending]] = {}
     for ending in endings:
         by_group.setdefault(ending.group_id, []).append(ending)
-    groups = _by_id(tx, by_group)
+    groups = hold(tx, by_group)
     still_open: dict[str, set[str]] = {id: set() for id in by_group}
     for row in tx.rows(
         sa.select(alerts.c.group_id, alerts.c.rule)
@@ -224,6 +225,20 @@ def _settle_group(tx: Tx, group: Group, endings: list[Ending], open_rules: set[s
         tx.execute(alert_groups.update().where(alert_groups.c.id == group.id).values(values))
 
 
+def tell_acknowledged(tx: Tx, actor: Actor, many: Mapping[str, int], *, paged_with: str = "") -> None:
+    """Each group says that so `many` of its alerts are acknowledged.
+
+    `paged_with` is what the answered page said; a later rise of the group is not acknowledged with it.
+    """
+    for id, group in sorted(hold(tx, many).items()):
+        page = oncall.find_open_escalation(tx, id)
+        event = AlertAcknowledged(
+            subject=id, service=group.service or None, environment=group.environment or None, by=str(actor),
+            alerts=many[id], priority=paged_with or min(group.priority, page.priority if page else group.priority),
+        )  # fmt: skip
+        tx.emit(actor, event)
+
+
 def forget_told(tx: Tx, alert_ids: Sequence[str]) -> None:
     """Whatever fires next of the rules of these alerts is told: what they were told for has ended.
 
@@ -238,13 +253,14 @@ def forget_told(tx: Tx, alert_ids: Sequence[str]) -> None:
     rules: dict[str, set[str]] = {}
     for row in rows:
         rules.setdefault(row.group_id, set()).add(row.rule)
-    for id, group in sorted(_by_id(tx, rules).items()):
+    for id, group in sorted(hold(tx, rules).items()):
         ended = {rule for rule in rules[id] if group.announced.get(rule, SUPPRESSED) != SUPPRESSED}
         announced = {**group.announced, **dict.fromkeys(sorted(ended), SETTLED)}
         tx.execute(alert_groups.update().where(alert_groups.c.id == id).values(announced=announced))
 
 
-def _by_id(tx: Tx, ids: Iterable[str]) -> dict[str, Group]:
+def hold(tx: Tx, ids: Iterable[str]) -> dict[str, Group]:
+    """Return the groups by id, locked until the transaction ends."""
     wanted = list(ids)
     found = {group.id: group for group in _locked(tx, _LOCKED, wanted)}
     assert len(found) == len(wanted), "an alert's group is never removed before it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from staycalm.core.errors import NotFound
+from staycalm.core.events import LogEntry
 from staycalm.core.priority import Priority
 from staycalm.domains.oncall.escalations.decisions import FrozenStep, steps_from_json
 from staycalm.domains.oncall.escalations.machine import State
@@ -16,6 +18,8 @@ from staycalm.domains.oncall.escalations.model import escalations
 from staycalm.domains.oncall.events import PageAcknowledged
 from staycalm.kit.database import ReadTx, log
 from staycalm.kit.database.tables import events
+
+MOST_TOLD = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,12 @@ def holder_of(tx: ReadTx, escalation: Escalation) -> tuple[str, datetime | None]
     )
     row = tx.one_or_none(statement)
     return (str(row.body.get("person", "")), row.at) if row is not None else ("", None)
+
+
+def told_after(tx: ReadTx, subject: str, seq: int, names: Sequence[str]) -> list[LogEntry]:
+    """Return what was told of the subject after the event `seq`, in order; at most the first 500 events."""
+    statement = log.SELECT.where(events.c.subject == subject, events.c.seq > seq, events.c.name.in_(names))
+    return [log.entry(row) for row in tx.rows(statement.order_by(events.c.seq).limit(MOST_TOLD))]
 
 
 def escalations_of(tx: ReadTx, subject: str) -> tuple[Escalation, ...]:

@@ -145,7 +145,14 @@ def acknowledge(tx: Tx, actor: Actor, subject: str, *, via: str = "api", person:
     found = _change(tx, found, "acknowledge", lambda e: {"due_at": _end_of_acknowledgement(tx, e)})
     notifications.cancel_of_escalation(tx, found.id)
     tx.emit(
-        actor, PageAcknowledged(**announce.about(found), escalation=found.id, person=person or actor.id, via=via)
+        actor,
+        PageAcknowledged(
+            **announce.about(found),
+            escalation=found.id,
+            person=person or actor.id,
+            via=via,
+            priority=found.priority,
+        ),
     )
     return queries.get_open(tx, subject)
 
