@@ -9,16 +9,18 @@ import pytest
 import sqlalchemy as sa
 
 from staycalm.core.actor import SYSTEM
-from staycalm.domains.alerts import service
+from staycalm.domains.alerts import queries, service
 from staycalm.domains.alerts.decisions import Report
 from staycalm.domains.alerts.events import AlertRaised, AlertResolved
-from staycalm.domains.alerts.intake.service import Told, take
+from staycalm.domains.alerts.intake.service import Taken, Told, take
 from staycalm.domains.alerts.model import alert_groups, alerts
 from staycalm.domains.alerts.settings import AlertsSettings
 from staycalm.kit.clock import SystemClock
 from staycalm.kit.database import Database, ReadTx
 from staycalm.kit.database.tables import events
+from staycalm.kit.ids import Ids
 from tests import databases
+from tests.conftest import drive
 from tests.domains.alerts.world import ALICE
 
 SETTINGS = AlertsSettings()
@@ -89,3 +91,30 @@ def queries_of_orphans(tx: ReadTx) -> int:
         .where(alerts.c.dedup_key.isnot(None), alert_groups.c.open_key.is_(None))
     )
     return int(tx.scalar(statement))
+
+
+def test_an_alert_whose_key_is_taken_and_given_back_meanwhile_is_open() -> None:
+    """Three senders: another environment's alert has the key between this one's two looks, and ends."""
+    with databases.opened("postgres", SystemClock()) as database:
+        other = Database(database.url, SystemClock(), Ids.seeded(SystemClock(), 2), inline=True)
+
+        def tell(which: Database, *batch: Told) -> list[Taken]:
+            taken: list[Taken] = drive(which.write(take, batch, settings=SETTINGS))
+            return taken
+
+        places = ("staging", "production")
+        tell(database, *(told(f"own-{place}", environment=place) for place in places))
+
+        meanwhile = [told("disk", environment="staging"), told("disk", status="resolved")]
+
+        def meddle(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            if statement.startswith("INSERT INTO alerts ") and meanwhile:
+                tell(other, meanwhile.pop(0))
+
+        for moment in ("before_cursor_execute", "after_cursor_execute"):
+            sa.event.listen(database.engine, moment, meddle)
+        (taken,) = tell(database, told("disk", environment="production"))
+        other.close()
+        found = drive(database.read(queries.find_open, "shop", "disk"))
+        assert found is not None and (found.id, found.environment) == (taken.alert_id, "production")
+        assert taken.action == "open"

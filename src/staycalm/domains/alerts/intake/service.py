@@ -105,20 +105,24 @@ def _open(tx: Tx, fresh: dict[int, Told], settings: AlertsSettings) -> dict[int,
     are_all_mine = insert_alerts(tx, list(rows.values())) == len(rows)
     # Another process may have opened the same key meanwhile: the constraint kept one, and that one counts.
     kept = {} if are_all_mine else open_by_keys(tx, keys)
-    lost = {index: one for index, one in fresh.items() if kept and kept[one.key].id != rows[index]["id"]}
+    mine = {
+        index: one
+        for index, one in fresh.items()
+        if are_all_mine or (one.key in kept and kept[one.key].id == rows[index]["id"])
+    }
     grouping.tell(
         tx,
-        [_item(one.actor, rows[index], muted.get(index)) for index, one in fresh.items() if index not in lost],
+        [_item(one.actor, rows[index], muted.get(index)) for index, one in mine.items()],
         {group.id: group for group in groups.values()},
     )
+    answers = {index: Taken(rows[index]["id"], rows[index]["group_id"], "open") for index in mine}
+    lost = {index: one for index, one in fresh.items() if index not in mine and one.key in kept}
     if lost:
         _change(tx, list(lost.values()), kept, settings)
-    return {
-        index: Taken(kept[one.key].id, kept[one.key].group_id, "change")
-        if index in lost
-        else Taken(rows[index]["id"], rows[index]["group_id"], "open")
-        for index, one in fresh.items()
-    }
+        answers |= {i: Taken(kept[one.key].id, kept[one.key].group_id, "change") for i, one in lost.items()}
+    # And may have closed it again since: then nobody has the key.
+    again = {index: one for index, one in fresh.items() if index not in answers}
+    return answers | (_open(tx, again, settings) if again else {})
 
 
 def _mute(mutes: Sequence[Mute], report: Report, tx: Tx) -> Mute | None:
