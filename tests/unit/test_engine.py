@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
 from staycalm.core.actor import SYSTEM
+from staycalm.core.errors import Unavailable
 from staycalm.core.events import Event, Recorded
+from staycalm.core.self_events import DeliveryDied
 from staycalm.engine.dispatch import MAX_ATTEMPTS, deliver_batch
 from staycalm.engine.loop import Engine
 from staycalm.kit.database import Database, ReadTx, Tx, leases
@@ -19,6 +23,7 @@ from staycalm.kit.database.tables import deliveries, events
 from staycalm.kit.reconcile import AnyReconciler, Effect, Reconciler
 from staycalm.kit.subscriptions import Subscription, Subscriptions
 from staycalm.ports.errors import OutsideUnavailable
+from tests import databases
 from tests.conftest import VirtualClock, drive
 
 
@@ -88,6 +93,73 @@ def test_a_poison_event_holds_back_its_own_subject_only_until_it_is_dead(
     assert [(d, n) for d, n, at in heard if at > start] == [("DOOR-0", 1)]
     dead = drive(world_db.read(lambda tx: tx.rows(sa.select(deliveries).where(deliveries.c.state == "dead"))))
     assert [(row.attempts, row.last_error) for row in dead] == [(MAX_ATTEMPTS, "ValueError: poison")]
+
+
+def test_a_handler_whose_statement_can_never_run_is_told_like_any_other_that_fails(
+    world_db: Database, clock: VirtualClock
+) -> None:
+    heard: list[str] = []
+
+    def hear(tx: Tx, recorded: Recorded[Knocked]) -> None:
+        if recorded.event.subject == "DOOR-0" and tx.dialect == "sqlite":
+            tx.connection.exec_driver_sql("SELECT missing FROM events")
+        elif recorded.event.subject == "DOOR-0":
+            tx.connection.exec_driver_sql("SET LOCAL statement_timeout = 1")
+            tx.connection.exec_driver_sql("SELECT pg_sleep(30)")
+        heard.append(recorded.event.subject)
+
+    died = Subscription("t.died", DeliveryDied, lambda tx, r: heard.append(r.event.subscriber))
+    engine = engine_of(world_db, [Subscription("t.hear", Knocked, hear), died])
+    for door in ("DOOR-0", "DOOR-1"):
+        drive(world_db.write(knock, door, 0))
+    drive(engine.turn())
+    assert heard == ["DOOR-1"]
+    run_until(engine, clock, clock.now() + timedelta(minutes=10))
+    assert heard == ["DOOR-1", "t.hear"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        sa.exc.OperationalError("INSERT", None, sqlite3.OperationalError("database or disk is full")),
+        sa.exc.OperationalError("INSERT", None, psycopg.OperationalError("the connection is lost")),
+        sa.exc.InterfaceError("INSERT", None, psycopg.InterfaceError("the connection is closed")),
+    ],
+)
+def test_a_database_that_is_away_for_an_hour_loses_no_event(
+    world_db: Database, clock: VirtualClock, error: Exception
+) -> None:
+    heard: list[int] = []
+    back_at = clock.now() + timedelta(hours=1)
+
+    def hear(tx: Tx, recorded: Recorded[Knocked]) -> None:
+        if tx.now < back_at:
+            raise error
+        heard.append(recorded.event.n)
+
+    engine = engine_of(world_db, [Subscription("t.hear", Knocked, hear)])
+    drive(world_db.write(knock, "DOOR-0", 1))
+    while clock.now() < back_at:
+        with pytest.raises(Unavailable):
+            drive(engine.turn())
+        clock.advance(minutes=10)
+    drive(engine.turn())
+    assert heard == [1]
+
+
+def test_what_sqlite_undid_by_itself_is_no_try_of_a_handler(clock: VirtualClock) -> None:
+    def hear(tx: Tx, _recorded: Recorded[Knocked]) -> None:
+        # As it does on a full disk: the savepoint is then unknown, which reads like a fault of the statement.
+        tx.connection.exec_driver_sql("ROLLBACK")
+        raise ValueError("the disk is full")
+
+    with databases.opened("sqlite", clock) as database:
+        engine = engine_of(database, [Subscription("t.hear", Knocked, hear)])
+        drive(database.write(knock, "DOOR-0", 1))
+        with pytest.raises(Unavailable):
+            drive(engine.turn())
+        (attempts,) = drive(database.read(lambda tx: tx.execute(sa.select(deliveries.c.attempts)).scalars().all()))
+        assert attempts == 0
 
 
 def test_a_long_queue_of_one_subject_takes_few_transactions(world_db: Database, clock: VirtualClock) -> None:

@@ -14,6 +14,7 @@ from staycalm.core.events import Recorded, revive
 from staycalm.core.self_events import DeliveryDied
 from staycalm.kit.database import Tx, log
 from staycalm.kit.database.tables import deliveries, events, subscribers
+from staycalm.kit.database.transaction import blames_statement
 from staycalm.kit.subscriptions import Subscription, Subscriptions
 
 logger = logging.getLogger("staycalm.engine.dispatch")
@@ -122,9 +123,9 @@ def _deliver_one(tx: Tx, subscription: Subscription, row: Any) -> bool:
     try:
         with tx.savepoint():
             subscription.handler(tx, _recorded(subscription, row))
-    except (sa.exc.OperationalError, sa.exc.InterfaceError):
-        raise
     except Exception as error:  # the row boundary: one poison row must not stop the others
+        if isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError)) and not blames_statement(tx, error):
+            raise
         logger.exception("a subscriber failed", extra={"subscriber": subscription.name, "event_seq": row.seq})
         return _record_failure(tx, row, f"{type(error).__name__}: {error}")
     done = {"state": "done", "due_at": None, "attempts": row.attempts + 1, "last_error": None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -19,6 +20,9 @@ from staycalm.kit.ids import Ids
 
 Subscriptions = Callable[[str], Sequence[tuple[str, int]]]
 """Event name -> (subscriber, urgency) pairs; urgency 0 is delivered first."""
+
+REFUSALS = ("54", "57014")
+"""PostgreSQL's codes (its manual, appendix A): program limit exceeded; statement cancelled, as by its time-out."""
 
 
 class ReadTx:
@@ -43,6 +47,21 @@ class ReadTx:
 
     def scalar(self, statement: sa.Executable) -> Any:
         return self.connection.scalar(statement)
+
+
+def blames_statement(tx: ReadTx, error: sa.exc.DBAPIError) -> bool:
+    """Return whether the database is there and refuses this one statement, as it will the next time.
+
+    Such is SQLite's general error (an unknown column, too many parameters), and PostgreSQL's end of its patience
+    or of its limits. All else says nothing about the statement: no answer, no disk, another's lock. After it the
+    transaction goes on; one that SQLite has undone by itself cannot, whatever the error reads like.
+    """
+    original: Any = error.orig
+    if tx.dialect == "sqlite":
+        raw: Any = tx.connection.connection.dbapi_connection
+        code = getattr(original, "sqlite_errorcode", sqlite3.SQLITE_OK)
+        return bool(raw.in_transaction) and code & 0xFF == sqlite3.SQLITE_ERROR
+    return str(getattr(original, "sqlstate", "") or "").startswith(REFUSALS)
 
 
 class Tx(ReadTx):
