@@ -20,7 +20,7 @@ def reconcilers(
     """Return steps, messages, shifts, the nightly check and digests, in the order of their urgency."""
     return (
         escalations.reconciler(),
-        notifications.reconciler(channels, settings, public_url),
+        *notifications.reconcilers(channels, settings, public_url),
         schedules.reconciler(),
         coverage.reconciler(settings),
         digest.reconciler(),

@@ -37,9 +37,18 @@ notifications = sa.Table(
     ),
     sa.Index("ix_oncall_notifications_subject", "subject", "queued_at"),
     sa.Index("ix_oncall_notifications_escalation", "escalation"),
+    # For retention: without it each sweep reads the whole delivery log while it holds SQLite's only writer.
+    sa.Index("ix_oncall_notifications_ended", "ended_at"),
 )
 _is_due = notifications.c.due_at.is_not(None)
 sa.Index("ix_oncall_notifications_due", notifications.c.due_at, sqlite_where=_is_due, postgresql_where=_is_due)
+sa.Index(
+    "ix_oncall_notifications_channel",
+    notifications.c.channel,
+    notifications.c.due_at,
+    sqlite_where=_is_due,
+    postgresql_where=_is_due,
+)
 
 links = sa.Table(
     "oncall_links",

@@ -27,6 +27,8 @@ from staycalm.ports.messages import Channel, Message, Receipt
 
 Row = sa.Row[Any]
 MAX_INTERRUPTED = 5
+AT_ONCE = 128
+"""How many messages of one channel are on their way at a time; the rest waits for an answer or a time-out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +41,22 @@ class SendNotification(Effect):
     attempt: int
 
 
-def reconciler(channels: Mapping[str, Channel], settings: OncallSettings, public_url: str) -> AnyReconciler:
-    """Return what sends due notifications, the most urgent first. Links begin with `public_url`."""
+def reconcilers(
+    channels: Mapping[str, Channel], settings: OncallSettings, public_url: str
+) -> tuple[AnyReconciler, ...]:
+    """Return what sends due notifications, the most urgent first. Links begin with `public_url`.
 
+    Each channel has its own, so that however many messages hang in one, those of the others leave. The last one
+    ends what names a channel that this server does not have.
+    """
+    c = notifications.c.channel
+    lanes = [*(c == kind for kind in sorted(channels)), c.not_in(sorted(channels))]
+    return tuple(_reconciler(lane, channels, settings, public_url) for lane in lanes)
+
+
+def _reconciler(
+    lane: sa.ColumnElement[bool], channels: Mapping[str, Channel], settings: OncallSettings, public_url: str
+) -> AnyReconciler:
     async def perform(effect: SendNotification) -> Receipt:
         channel = channels.get(effect.channel)
         if channel is None:
@@ -50,30 +65,30 @@ def reconciler(channels: Mapping[str, Channel], settings: OncallSettings, public
 
     return Reconciler(
         name="oncall.notifications",
-        due=_due,
-        next_due=_next_due,
-        soonest=soonest(notifications.c.due_at),
+        due=partial(_due, lane),
+        next_due=partial(_next_due, lane),
+        soonest=soonest(notifications.c.due_at, lane),
         plan=partial(_plan, settings=settings, public_url=public_url),
         perform=perform,
         settle=partial(_settle, settings=settings),
-        batch=256,
+        batch=AT_ONCE,
     )
 
 
-def _due(tx: ReadTx, limit: int) -> list[str]:
+def _due(lane: sa.ColumnElement[bool], tx: ReadTx, limit: int) -> list[str]:
     statement = (
         sa.select(notifications.c.id)
-        .where(notifications.c.due_at <= tx.now)
+        .where(lane, notifications.c.due_at <= tx.now)
         .order_by(notifications.c.urgency, notifications.c.due_at)
         .limit(limit)
     )
     return [row.id for row in tx.rows(statement)]
 
 
-def _next_due(tx: ReadTx) -> datetime | None:
+def _next_due(lane: sa.ColumnElement[bool], tx: ReadTx) -> datetime | None:
     due: datetime | None = tx.scalar(
         sa.select(notifications.c.due_at)
-        .where(notifications.c.due_at.is_not(None))
+        .where(lane, notifications.c.due_at.is_not(None))
         .order_by(notifications.c.due_at)
         .limit(1)
     )
