@@ -8,6 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from staycalm.core.placement import Placement
+from staycalm.domains.monitoring.conditions.model import conditions
+from staycalm.domains.monitoring.conditions.queries import all_rules
+from staycalm.domains.monitoring.conditions.service import retire, subject_of
 from staycalm.domains.monitoring.sampling.model import minutes, samples, usage
 from staycalm.domains.monitoring.sampling.queries import points
 from staycalm.domains.monitoring.watching.model import watches
@@ -197,6 +200,19 @@ def test_a_placement_that_is_removed_clears_what_fired_there(world: World) -> No
     world.apply("environments: {production: }\n")
     assert world.conditions() == ["firing service-down P0", "cleared service-down"]
     assert world.bodies("monitoring.condition_cleared")[0]["reason"] == "the placement was removed"
+
+
+def test_what_fired_on_a_removed_placement_is_cleared_behind_thousands_of_others(world: World) -> None:
+    kept = [Placement(f"s{n}", "production") for n in range(5100)]
+    gone = Placement("zzz", "production")
+    rule = next(each for each in world.read(all_rules) if each.applies_to(gone))
+    row = {"rule": rule.name, "phase": "firing", "held_s": 0.0, "health": "ok", "detail": "", "priority": "P1"}
+    placed = [{**row, "service": place.service, "environment": place.environment} for place in [*kept, gone]]
+    world.write(lambda tx: tx.execute(conditions.insert(), placed))
+    world.write(retire, kept, [rule])
+    (cleared,) = world.bodies("monitoring.condition_cleared")
+    assert cleared["subject"] == subject_of(rule.name, gone)
+    assert rows(world, conditions) == len(kept)
 
 
 def test_minutes_are_rolled_up_and_old_measurements_forgotten(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,8 @@ prepare(Rule)
 
 RULES_LIMIT = 500
 CONDITIONS_LIMIT = 5000
+PAGE = 1000
+_KEY = tuple(conditions.primary_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,16 @@ def list_standings(tx: ReadTx, *, limit: int = CONDITIONS_LIMIT) -> tuple[Standi
         .limit(limit)
     )
     return tuple(_standing(row) for row in tx.rows(statement))
+
+
+def every_standing(tx: ReadTx) -> Iterator[Standing]:
+    """Yield where every rule stands on every placement, however many there are, a page at a time."""
+    statement = sa.select(conditions).order_by(*_KEY).limit(PAGE)
+    page = tx.rows(statement)
+    while page:
+        yield from map(_standing, page)
+        last = page[-1]
+        page = tx.rows(statement.where(sa.tuple_(*_KEY) > (last.rule, last.service, last.environment)))
 
 
 def is_firing(tx: ReadTx, rule: str, service: str, environment: str) -> bool:

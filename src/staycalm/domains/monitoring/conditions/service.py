@@ -156,7 +156,7 @@ def retire(tx: Tx, placements: Iterable[Placement], in_force: Sequence[Rule]) ->
     """Conditions whose placement or rule is gone are gone; those that fired are told as cleared."""
     known = set(placements)
     by_name = {rule.name: rule for rule in in_force}
-    for standing in queries.list_standings(tx):
+    for standing in queries.every_standing(tx):
         rule = by_name.get(standing.rule)
         if standing.placement in known and rule is not None and rule.applies_to(standing.placement):
             continue
