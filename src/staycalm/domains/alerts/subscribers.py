@@ -32,7 +32,10 @@ from staycalm.kit.database import Tx
 
 
 def raise_for_condition(tx: Tx, recorded: Recorded[ConditionFiring], *, settings: AlertsSettings) -> None:
-    """A firing rule is an alert with the rule's priority."""
+    """A firing rule is an alert with the rule's priority; one that is over by now is an alert that ended.
+
+    Another server may have handled its end before: then nobody else ends the alert.
+    """
     event = recorded.event
     raise_alert(
         tx,
@@ -48,6 +51,8 @@ def raise_for_condition(tx: Tx, recorded: Recorded[ConditionFiring], *, settings
         details={"value": event.value, "threshold": event.threshold},
         settings=settings,
     )
+    if not monitoring.is_firing(tx, event.rule, event.service or "", event.environment or "", is_locked=True):
+        resolve_alert(tx, SYSTEM, dedup_key=event.subject, service=event.service, reason="it is over")
 
 
 def resolve_for_condition(tx: Tx, recorded: Recorded[ConditionCleared]) -> None:

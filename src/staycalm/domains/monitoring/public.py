@@ -2,7 +2,7 @@
 
 golden_signals(tx, placement, *, window_s=60, slot=None) -> Signals | None    None: nothing measured in the window
 signals_between(tx, placement, since, until) -> tuple[Signals, ...]    from the one-minute rows
-is_firing(tx, rule, service, environment) -> bool
+is_firing(tx, rule, service, environment, *, is_locked=False) -> bool
 find_latest(tx) -> HealthReport | None
 Outside, RunningRevision, Deployed: what wiring fills in
 """

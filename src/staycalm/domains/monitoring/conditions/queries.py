@@ -89,13 +89,12 @@ def every_standing(tx: ReadTx) -> Iterator[Standing]:
         page = tx.rows(statement.where(sa.tuple_(*_KEY) > (last.rule, last.service, last.environment)))
 
 
-def is_firing(tx: ReadTx, rule: str, service: str, environment: str) -> bool:
-    """Return True while the rule fires on the placement."""
-    phase = tx.scalar(
-        sa.select(conditions.c.phase).where(
-            conditions.c.rule == rule,
-            conditions.c.service == service,
-            conditions.c.environment == environment,
-        )
+def is_firing(tx: ReadTx, rule: str, service: str, environment: str, *, is_locked: bool = False) -> bool:
+    """Return True while the rule fires on the placement; with `is_locked` until the transaction ends."""
+    statement = sa.select(conditions.c.phase).where(
+        conditions.c.rule == rule,
+        conditions.c.service == service,
+        conditions.c.environment == environment,
     )
+    phase = tx.scalar(statement.with_for_update() if is_locked else statement)
     return phase in ("firing", "keeping")
