@@ -282,10 +282,11 @@ def _busy(subject: str) -> Conflict:
 
 
 def _lasts_s(escalation: Escalation) -> float:
-    """Return for how many seconds what it waits for just now was given at most."""
+    """Return for how many seconds what it waits for just now was given."""
     if escalation.state == "acknowledged":
         return escalation.acknowledgement_timeout_s
-    return max((step.wait_s for step in escalation.steps), default=0.0)
+    number = (escalation.current_step or "").rpartition(".")[2]
+    return next((step.wait_s for step in escalation.steps if str(step.number) == number), 0.0)
 
 
 def _end_of_acknowledgement(tx: Tx, escalation: Escalation) -> datetime | None:
