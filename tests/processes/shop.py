@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -92,3 +95,15 @@ def deploy(server: Server, digest: str, packed: bytes, steps: list[dict[str, Any
     server.post("/api/v1/releases", {"service": "shop", "digest": digest})
     wish = {"service": "shop", "environment": "production", "release": digest, "steps": steps}
     return str(server.post("/api/v1/deployments", {**wish, "hotfix": True, "reason": "the night"})["id"])
+
+
+def take_down(*servers: Server) -> None:
+    """No server runs any more, and neither does what they would leave behind: proxy, supervisors and instances."""
+    for server in servers:
+        if server.process is not None and server.process.poll() is None:
+            server.end(signal.SIGTERM)
+    for directory in {server.directory for server in servers}:
+        subprocess.run(
+            [sys.executable, "-m", "staycalm.app", "down", "--data", str(directory)],
+            env={"PATH": os.environ["PATH"], **servers[0].environment}, check=True, timeout=60,
+        )  # fmt: skip

@@ -5,18 +5,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
-import signal
+import shutil
+import sqlite3
 import statistics
-import subprocess
-import sys
+import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests import databases
@@ -24,7 +26,7 @@ from tests.ports import free_port
 from tests.processes.night import Night, Route
 from tests.processes.nursery import Nursling
 from tests.processes.servers import Inbox, Server, eventually
-from tests.processes.shop import QUICKLY, catalog
+from tests.processes.shop import QUICKLY, catalog, take_down
 
 KILLS = int(os.environ.get("SC_KILLS", "1000"))
 FOR_S = float(os.environ.get("SC_KILLS_FOR_S", "inf"))
@@ -61,12 +63,7 @@ def night(tmp_path: Path, inbox: Inbox, database: dict[str, str]) -> Iterator[Ni
         server.post("/api/v1/catalog/apply", {"text": catalog(inbox, proxy_port)})
         yield Night(server, server.url, proxy_port, tmp_path, SEED)
     finally:
-        if server.process is not None and server.process.poll() is None:
-            server.end(signal.SIGTERM)
-        subprocess.run(
-            [sys.executable, "-m", "staycalm.app", "down", "--data", str(server.directory)],
-            env={"PATH": os.environ["PATH"], **server.environment}, check=True, timeout=60,
-        )  # fmt: skip
+        take_down(server)
 
 
 def check_promises(night: Night, last: int) -> int:
@@ -81,24 +78,43 @@ def check_promises(night: Night, last: int) -> int:
     return len(keys) + len(incidents)
 
 
-def kill_again_and_again(night: Night) -> tuple[list[float], int]:
-    """The server was killed KILLS times; returns the seconds that its starts took, and kills during a start."""
-    rng, starts, early = random.Random(SEED), [2.0], 0
+def on_their_way(server: Server) -> list[str]:
+    """Return the messages that the server was sending when it was killed; its database stays as it was left."""
+    asked = "SELECT id FROM oncall_notifications WHERE state = 'sending'"
+    url = server.environment.get("SC_DATABASE_URL")
+    if url is not None:
+        with psycopg.connect(url) as connection:
+            return [row[0] for row in connection.execute(asked)]
+    with tempfile.TemporaryDirectory() as folder:
+        for file in server.directory.glob("staycalm.db*"):
+            shutil.copy(file, folder)
+        with contextlib.closing(sqlite3.connect(Path(folder) / "staycalm.db")) as copy:
+            return [row[0] for row in copy.execute(asked)]
+
+
+def kill_again_and_again(night: Night) -> tuple[list[float], int, Counter[str]]:
+    """The server was killed KILLS times.
+
+    Returns the seconds that its starts took, kills during a start, and how often each message was on its way.
+    """
+    rng, starts, early, interrupted = random.Random(SEED), [2.0], 0, Counter[str]()
     never, end = threading.Event(), time.monotonic() + FOR_S
     while len(starts) - 1 + early < KILLS and time.monotonic() < end:
         never.wait(rng.uniform(0.0, LONGEST_LIFE_S))
         night.server.kill()
+        interrupted.update(on_their_way(night.server))
         while rng.random() < IN_THE_START:
             night.server.launch()
             never.wait(rng.uniform(0.0, 1.2 * statistics.median(starts)))
             night.server.kill()
+            interrupted.update(on_their_way(night.server))
             early += 1
         began = time.monotonic()
         night.server.start()
         starts.append(time.monotonic() - began)
         check_promises(night, 5)
         assert "Traceback" not in night.server.log
-    return starts[1:], early
+    return starts[1:], early, interrupted
 
 
 def all_alerts(server: Server) -> list[str]:
@@ -135,7 +151,7 @@ def unpaged(server: Server) -> set[str]:
 def test_a_thousand_kills_lose_nothing_and_double_nothing(night: Night, inbox: Inbox) -> None:
     server = night.server
     with night.going_on():
-        starts, early = kill_again_and_again(night)
+        starts, early, interrupted = kill_again_and_again(night)
         night.resting.set()
         eventually(night.released.is_set, within_s=QUIET_S, what="the end of the last rollout")
         eventually(lambda: not unpaged(server), within_s=QUIET_S, what="the last page")
@@ -156,7 +172,8 @@ def test_a_thousand_kills_lose_nothing_and_double_nothing(night: Night, inbox: I
         f"({early} during a start) in {len(starts)} rounds, start median {statistics.median(starts):.2f} s; "
         f"answered: {len(night.answered_alerts)} alerts, {len(night.answered_incidents)} incidents, "
         f"{len(night.rollouts)} rollouts ({len(rolled_back)} rolled back); {len(inbox.marks)} pages; "
-        f"lost {len(lost)}, doubled {len(twice)}, outside duplicates {sum(len(m) - 1 for m in again.values())}; "
+        f"lost {len(lost)}, doubled {len(twice)}, outside duplicates {sum(len(m) - 1 for m in again.values())} of "
+        f"{interrupted.total()} on their way at a kill; "
         f"visits {night.visits}, failed {night.failed_visits} (while no bad release was out "
         f"{len(night.stray_failures)}: {night.stray_failures[:3]}), to a candidate after its rollback "
         f"{len(night.late_visits)}"
@@ -165,6 +182,9 @@ def test_a_thousand_kills_lose_nothing_and_double_nothing(night: Night, inbox: I
     assert lost == set()
     assert twice == []
     assert [key for key, marks in again.items() if not all(marks[1:])] == []
+    # Once more for each kill while it was on its way, and for each try that is known to have failed; not oftener.
+    excused = interrupted + Counter(e["body"]["notification"] for e in server.events("oncall.notification_failed"))
+    assert [key for key, marks in again.items() if len(marks) - 1 > excused[key]] == []
     assert {r.id: r.state for r in night.rollouts if r.state not in ("completed", "rolled-back", "aborted")} == {}
     assert [r.id for r in night.rollouts if r.is_bad and r.state == "completed"] == []
     assert night.late_visits == []
