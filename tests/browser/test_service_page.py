@@ -190,6 +190,27 @@ def _fail_every_second(tx: Tx) -> None:
     _raise("Every second fails", "P3")(tx)
 
 
+# What the drawing ends with, now and whenever it is drawn anew.
+ENDS = """() => {
+  const end = (root) => Number(root.querySelector(".charts").dataset.end);
+  window.ends = [end(document.querySelector("#signals"))];
+  document.addEventListener("calm:drawn", (event) => {
+    if (event.target.querySelector(".charts")) window.ends.push(end(event.target));
+  });
+}"""
+
+
+def test_a_chart_is_drawn_anew_for_what_was_measured_and_not_because_time_passes(full: Seen) -> None:
+    page = full.open_live("/services/shop/production?span=24h")
+    page.evaluate(ENDS)
+    full.server.write(_raise("Says nothing of the signals", "P3"))
+    # It comes after the chart: the parts are sent in the order of their names.
+    expect(page.get_by_role("link", name="Says nothing of the signals")).to_be_visible()
+    ends = page.evaluate("window.ends")
+    assert all(end % 60 == 0 for end in ends), "the drawing ends with a whole minute"
+    assert len(set(ends)) == len(ends), "the same minutes were drawn twice"
+
+
 def test_signals_and_who_is_called_move_on_but_a_part_looked_at_stands_still(full: Seen) -> None:
     page = full.open_live("/services/shop/production?span=24h")
     failed = page.locator(".panel-errors figcaption")

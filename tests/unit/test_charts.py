@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
@@ -84,6 +85,10 @@ def test_a_single_sample_is_a_dot_and_none_is_no_drawing() -> None:
     assert corners(path)[0] == corners(path)[1]
     assert drawn(graph_of([None, None])).panels == ()
     assert drawn().panels == ()
+
+
+def test_it_tells_up_to_when_something_was_measured() -> None:
+    assert drawn(graph_of([1.0, 2.0, None, None])).last_at == datetime.fromtimestamp(1010, UTC)
 
 
 def test_noise_near_zero_is_no_mountain() -> None:

@@ -137,13 +137,14 @@ class Pulse:
             found = await self._database.read(_stamps, [topic.removeprefix("DEP:") for topic in shown])
             self._hub.touch(*(f"DEP:{id}" for id, stamp in found.items() if self._stamps.get(id) != stamp))
             self._stamps = found
+        self._refreshed = {topic: at for topic, at in self._refreshed.items() if topic in watched}
         for kind, every_s in REFRESH_S.items():
             self._refresh([topic for topic in watched if topic.startswith(f"{kind}:")], every_s)
 
     def _refresh(self, topics: Sequence[str], every_s: float) -> None:
+        # A stream begins with each of its topics drawn: what is watched for the first time was drawn just now.
         now = self._database.clock.monotonic()
-        due = [topic for topic in topics if now - self._refreshed.get(topic, 0.0) >= every_s]
-        self._refreshed = {topic: at for topic, at in self._refreshed.items() if now - at < 60.0}
+        due = [topic for topic in topics if now - self._refreshed.setdefault(topic, now) >= every_s]
         self._refreshed.update(dict.fromkeys(due, now))
         self._hub.touch(*due)
 

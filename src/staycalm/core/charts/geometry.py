@@ -85,6 +85,13 @@ class Chart:
     ticks: tuple[Tick, ...]
     marks: tuple[Placed, ...] = ()
 
+    @property
+    def last_at(self) -> datetime:
+        """Return the last instant of which any line tells something; where nothing is known, the start."""
+        lines = [line for panel in self.panels for line in panel.data["series"]]
+        told = (at for line in lines for at, v in zip(line["t"], line["v"], strict=True) if v is not None)
+        return datetime.fromtimestamp(max(told, default=self.start_s), UTC)
+
 
 def draw(graphs: Sequence[Graph], *, start_s: float, end_s: float, marks: Sequence[Mark] = ()) -> Chart:
     """Return the chart. A graph in which nothing is known is left out; every point lies in its box."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from staycalm.core.charts.geometry import Chart, draw
 from staycalm.core.charts.series import Graph, Mark, Series
@@ -11,7 +11,7 @@ from staycalm.core.placement import Placement
 from staycalm.domains.deployments.public import list_deployments
 from staycalm.domains.incidents.queries import list_incidents
 from staycalm.domains.monitoring.public import Signals
-from staycalm.domains.monitoring.sampling.queries import course, oldest_minute
+from staycalm.domains.monitoring.sampling.queries import MINUTES_WINDOW_S, course, oldest_minute
 from staycalm.kit.database import ReadTx
 
 SPANS_S = {"1h": 3600.0, "24h": 86400.0, "7d": 7 * 86400.0, "30d": 30 * 86400.0}
@@ -19,14 +19,15 @@ SPAN = "24h"
 YOUNG_S = 3 * 3600.0
 MARKED = 60
 LONGEST_PART_S = 400 * 86400.0
+MINUTE_S, HOUR_S = 60.0, 3600.0
 
 
 def signals_chart(
     tx: ReadTx, placement: Placement, *, span: str, part: tuple[float, float] | None
 ) -> Chart | None:
     """Return traffic, errors, response time and saturation over the span or the part of it; None without data."""
-    since, until = _window(tx, span, part)
-    points = course(tx, placement, since, until)
+    since, until, measured = _window(tx, span, part)
+    points = course(tx, placement, measured - (until - since), measured)
     graphs = signal_graphs(points)
     marks = [*_deployed(tx, placement, since), *_declared(tx, placement)]
     chart = draw(graphs, start_s=since.timestamp(), end_s=until.timestamp(), marks=marks)
@@ -40,12 +41,25 @@ def usual_span(tx: ReadTx, placement: Placement | None) -> str:
     return "1h" if is_young else SPAN
 
 
-def _window(tx: ReadTx, span: str, part: tuple[float, float] | None) -> tuple[datetime, datetime]:
+def _window(tx: ReadTx, span: str, part: tuple[float, float] | None) -> tuple[datetime, datetime, datetime]:
+    """Return where the drawing begins and ends, and where the last whole row of measurements in it ends.
+
+    A span ends with the minute, or the hour, that goes on: until that is over nothing moves that nobody measured.
+    """
+    now_s = tx.now.timestamp()
     if part is None:
-        return tx.now - timedelta(seconds=SPANS_S.get(span, SPANS_S[SPAN])), tx.now
-    until_s = min(part[1], tx.now.timestamp())
+        length_s = SPANS_S.get(span, SPANS_S[SPAN])
+        row_s = MINUTE_S if length_s <= MINUTES_WINDOW_S else HOUR_S
+        whole_s = now_s - now_s % row_s
+        until_s = whole_s + row_s
+        return _at(until_s - length_s), _at(until_s), _at(whole_s)
+    until_s = min(part[1], now_s)
     since_s = max(min(part[0], until_s - 10.0), until_s - LONGEST_PART_S)
-    return datetime.fromtimestamp(since_s, UTC), datetime.fromtimestamp(until_s, UTC)
+    return _at(since_s), _at(until_s), _at(until_s)
+
+
+def _at(second: float) -> datetime:
+    return datetime.fromtimestamp(second, UTC)
 
 
 def signal_graphs(points: Sequence[Signals]) -> tuple[Graph, ...]:
