@@ -47,7 +47,7 @@ def seen(told: Path, tmp_path_factory: pytest.TempPathFactory, browser: Browser)
         found = Seen(server, page, browser)
         page.on("console", lambda said: found.complaints.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: found.complaints.append(str(error)))
-        sign_in(page, server.url)
+        sign_in(opened, server.url)
         yield found
         opened.close()
 
@@ -56,7 +56,6 @@ def seen(told: Path, tmp_path_factory: pytest.TempPathFactory, browser: Browser)
 def plain(seen: Seen) -> Iterator[Seen]:
     """The same server in a browser without JavaScript."""
     opened = context(seen.browser, script=False, width=360)
-    page = opened.new_page()
-    sign_in(page, seen.server.url)
-    yield Seen(seen.server, page, seen.browser)
+    sign_in(opened, seen.server.url)
+    yield Seen(seen.server, opened.new_page(), seen.browser)
     opened.close()

@@ -173,8 +173,8 @@ def _shoot(
         viewport={"width": size[0], "height": size[1]}, color_scheme=theme, reduced_motion="reduce"
     )
     context.set_default_timeout(WAIT_MS)
+    sign_in(context, server.url)
     page = context.new_page()
-    sign_in(page, server.url)
     shots = []
     for address in addresses:
         page.goto(f"{server.url}{address}", wait_until="load")

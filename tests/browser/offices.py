@@ -57,9 +57,7 @@ def office(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def admins(office: Office) -> Iterator[BrowserContext]:
     """A browser in which the admin is signed in: the file's tests share the session."""
     opened = context(office.browser)
-    page = opened.new_page()
-    sign_in(page, office.url, "/people")
-    page.close()
+    sign_in(opened, office.url)
     yield opened
     opened.close()
 

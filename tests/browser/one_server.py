@@ -25,7 +25,7 @@ def server(told: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
 @pytest.fixture(scope="module")
 def signed_in(browser: Browser, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
     opened = context(browser)
-    sign_in(opened.new_page(), server.url)
+    sign_in(opened, server.url)
     kept = tmp_path_factory.mktemp("session") / "state.json"
     opened.storage_state(path=kept)
     opened.close()

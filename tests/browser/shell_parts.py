@@ -24,7 +24,7 @@ def shell(told: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
 @pytest.fixture(scope="module")
 def signed_in(browser: Browser, shell: Server) -> StorageState:
     opened = context(browser)
-    sign_in(opened.new_page(), shell.url)
+    sign_in(opened, shell.url)
     state = opened.storage_state()
     opened.close()
     return state

@@ -34,18 +34,16 @@ def server(told: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
 @pytest.fixture(scope="module")
 def signed_in(browser: Browser, server: Server) -> Iterator[Page]:
     opened = context(browser)
-    fresh = opened.new_page()
-    sign_in(fresh, server.url)
-    yield fresh
+    sign_in(opened, server.url)
+    yield opened.new_page()
     opened.close()
 
 
 @pytest.fixture(scope="module")
 def without_script(browser: Browser, server: Server) -> Iterator[Page]:
     opened = context(browser, script=False, width=360)
-    fresh = opened.new_page()
-    sign_in(fresh, server.url)
-    yield fresh
+    sign_in(opened, server.url)
+    yield opened.new_page()
     opened.close()
 
 

@@ -151,7 +151,7 @@ def test_no_page_scrolls_sideways(browser: Browser, server: Server, width: int) 
     page = opened.new_page()
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    sign_in(page, server.url)
+    sign_in(opened, server.url)
     for path in PATHS:
         answer = page.goto(server.url + path)
         assert answer is not None and answer.status == 200, path

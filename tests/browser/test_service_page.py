@@ -74,9 +74,8 @@ def full(seen: Seen) -> Seen:
 @pytest.fixture(scope="module")
 def phone(full: Seen) -> Iterator[Page]:
     opened = context(full.browser, width=360)
-    page = opened.new_page()
-    sign_in(page, full.server.url)
-    yield page
+    sign_in(opened, full.server.url)
+    yield opened.new_page()
     opened.close()
 
 

@@ -13,15 +13,13 @@ from playwright.sync_api import Browser, Page
 from starlette.routing import Route
 
 from staycalm.app.openapi import operations
-from staycalm.app.reference.files import api
 from staycalm.domains.accounts.sign_in.tokens import ensure_local_token
+from tests.api.document import API, DOCUMENT
 from tests.browser.conftest import browser, context, sign_in, told  # noqa: F401 - fixtures
 from tests.browser.server import Server, serving
 
 pytestmark = pytest.mark.browser
 
-API = api()
-DOCUMENT: dict[str, Any] = API.openapi()
 MOST_PAGES = 20
 MARK = "xq7"
 PAYLOAD = f"<img src={MARK} onerror=alert(1)>'\"><script>alert(1)</script>{{{{7777*7777777}}}}"
@@ -140,7 +138,7 @@ def test_no_script_runs_on_any_page(poisoned: tuple[Server, dict[str, int]], bro
     page.on("dialog", lambda dialog: (dialogs.append(page.url), dialog.dismiss()))
     page.add_init_script(WATCH)
     page.route("**/live?*", lambda route: route.abort())
-    sign_in(page, server.url)
+    sign_in(opened, server.url)
     todo, seen, wrong, shown = pages(), set[str](), [], 0
     while todo and len(seen) < MOST_PAGES:
         path = todo.pop(0)
