@@ -11,6 +11,7 @@ from typing import Any
 import jinja2
 from fastapi import Request
 from fastapi.responses import HTMLResponse
+from jinja2.bccache import Bucket
 from markupsafe import Markup, escape
 
 from staycalm.core.actor import SYSTEM
@@ -49,6 +50,23 @@ def _sources(folders: Mapping[str, Path]) -> dict[str, str]:
     }
 
 
+class _Compiled(jinja2.BytecodeCache):
+    """What was compiled once in this process is not compiled again: all of it takes a second."""
+
+    def __init__(self) -> None:
+        self._code: dict[tuple[str, str], bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if (code := self._code.get((bucket.key, bucket.checksum))) is not None:
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key, bucket.checksum] = bucket.bytecode_to_string()
+
+
+_COMPILED = _Compiled()
+
+
 class Views:
     """Draws templates named `DOMAIN/FILE.html`, found in that domain's `templates` folder."""
 
@@ -59,6 +77,7 @@ class Views:
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
+            bytecode_cache=_COMPILED,
         )
         self.environment.filters.update(utc=_utc, duration=format_duration, ago=self._ago, linked=linked, who=who)
 
