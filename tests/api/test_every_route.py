@@ -9,12 +9,12 @@ import pytest
 from fastapi.routing import APIRoute
 from starlette.routing import Mount, Route
 
-from staycalm.app.openapi import StayCalmApi, permissions
-from staycalm.app.reference.files import api
+from staycalm.app.openapi import permissions
 from staycalm.domains.accounts.public import decide
 from staycalm.domains.alerts.intake.api import WEBHOOK_PATH
 from staycalm.kit.http import Permission
 from tests.api.application import ASKERS, NOBODY, Asked
+from tests.api.document import API
 
 PUBLIC = {
     "GET /health": "load balancers and watchdogs ask it without an account",
@@ -46,7 +46,6 @@ PLAIN = {WEBHOOK_PATH: "asks for alerts:write itself", "/api/v1/openapi.json": "
 # Nothing is waited for and no stream is opened: what is asked for is wrong, after the question who asks.
 WRONG = {"topic": "nothing", "wait": "nothing"}
 
-API: StayCalmApi = api()
 ROUTES = sorted(permissions(API.routes).items())
 
 

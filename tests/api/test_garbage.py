@@ -9,14 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from staycalm.app.openapi import permissions
-from staycalm.app.reference.files import api
 from tests.api.application import Asked
+from tests.api.document import API, DOCUMENT
 
-API = api()
 PATHS = sorted(path for method, path in permissions(API.routes) if method == "get")
 QUERIES = {
     path: [each["name"] for each in item["get"].get("parameters", ()) if each["in"] == "query"]
-    for path, item in API.openapi()["paths"].items()
+    for path, item in DOCUMENT["paths"].items()
     if "get" in item
 }
 NASTY = st.sampled_from([

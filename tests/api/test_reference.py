@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from staycalm.app.openapi import operations
-from staycalm.app.reference.files import api, files
+from staycalm.app.reference.files import files
 from tests.api.application import NOBODY, Asked
+from tests.api.document import DOCUMENT
 
 ROOT = Path(__file__).parents[2]
-DOCUMENT: dict[str, Any] = api().openapi()
 GENERATED = files()
 
 

@@ -6,6 +6,7 @@ answered with are put into later requests, so that what one operation made the n
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -20,14 +21,13 @@ from schemathesis import Case, GenerationMode
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
 from staycalm.app.openapi import permissions
-from staycalm.app.reference.files import api
 from staycalm.domains.accounts.public import decide
 from staycalm.domains.alerts.intake.api import WEBHOOK_PATH, WEBHOOK_PERMISSION
 from tests.api.application import ASKERS, NOBODY, Asked
+from tests.api.document import API, DOCUMENT
 
-API = api()
 NEEDED = {**permissions(API.routes), ("post", WEBHOOK_PATH): WEBHOOK_PERMISSION}
-SCHEMA = schemathesis.openapi.from_dict(API.openapi())
+SCHEMA = schemathesis.openapi.from_dict(copy.deepcopy(DOCUMENT))
 OPERATIONS = {f"{each.method.upper()} {each.path}": each for each in (r.ok() for r in SCHEMA.get_all_operations())}
 ENDLESS = {"follow", "wait", "wait_s"}
 """Query parameters that keep an answer open; tests that can end it ask with them."""

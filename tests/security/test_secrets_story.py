@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from staycalm.app.openapi import permissions
-from staycalm.app.reference.files import api
+from tests.api.document import API
 from tests.processes.nursery import servers
 from tests.processes.servers import PATIENCE_S, Inbox, Server, apply, eventually
 
@@ -29,7 +29,7 @@ SETTINGS = {
     "SC_WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8", "SC_PROMETHEUS_URL": "http://127.0.0.1:9",
 }  # fmt: skip
 GETS = sorted(
-    {path for method, path in permissions(api().routes) if method == "get" and "{" not in path} - {"/live"}
+    {path for method, path in permissions(API.routes) if method == "get" and "{" not in path} - {"/live"}
 )
 
 
