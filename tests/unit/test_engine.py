@@ -104,8 +104,7 @@ def test_a_handler_whose_statement_can_never_run_is_told_like_any_other_that_fai
         if recorded.event.subject == "DOOR-0" and tx.dialect == "sqlite":
             tx.connection.exec_driver_sql("SELECT missing FROM events")
         elif recorded.event.subject == "DOOR-0":
-            tx.connection.exec_driver_sql("SET LOCAL statement_timeout = 1")
-            tx.connection.exec_driver_sql("SELECT pg_sleep(30)")
+            tx.connection.exec_driver_sql("SELECT " + ", ".join("1" for _ in range(2000)))
         heard.append(recorded.event.subject)
 
     died = Subscription("t.died", DeliveryDied, lambda tx, r: heard.append(r.event.subscriber))
@@ -123,6 +122,7 @@ def test_a_handler_whose_statement_can_never_run_is_told_like_any_other_that_fai
     [
         sa.exc.OperationalError("INSERT", None, sqlite3.OperationalError("database or disk is full")),
         sa.exc.OperationalError("INSERT", None, psycopg.OperationalError("the connection is lost")),
+        sa.exc.OperationalError("INSERT", None, psycopg.errors.QueryCanceled("due to statement timeout")),
         sa.exc.InterfaceError("INSERT", None, psycopg.InterfaceError("the connection is closed")),
     ],
 )

@@ -21,8 +21,8 @@ from staycalm.kit.ids import Ids
 Subscriptions = Callable[[str], Sequence[tuple[str, int]]]
 """Event name -> (subscriber, urgency) pairs; urgency 0 is delivered first."""
 
-REFUSALS = ("54", "57014")
-"""PostgreSQL's codes (its manual, appendix A): program limit exceeded; statement cancelled, as by its time-out."""
+LIMIT_EXCEEDED = "54"
+"""How PostgreSQL's codes for a statement that passes a limit of the program begin (its manual, appendix A)."""
 
 
 class ReadTx:
@@ -52,16 +52,16 @@ class ReadTx:
 def blames_statement(tx: ReadTx, error: sa.exc.DBAPIError) -> bool:
     """Return whether the database is there and refuses this one statement, as it will the next time.
 
-    Such is SQLite's general error (an unknown column, too many parameters), and PostgreSQL's end of its patience
-    or of its limits. All else says nothing about the statement: no answer, no disk, another's lock. After it the
-    transaction goes on; one that SQLite has undone by itself cannot, whatever the error reads like.
+    Such is SQLite's general error (an unknown column, too many parameters), and a limit of PostgreSQL's. All else
+    says nothing about the statement: no answer, no disk, another's lock, a time-out as somebody locks the table.
+    After it the transaction goes on; one that SQLite has undone by itself cannot, whatever the error reads like.
     """
     original: Any = error.orig
     if tx.dialect == "sqlite":
         raw: Any = tx.connection.connection.dbapi_connection
         code = getattr(original, "sqlite_errorcode", sqlite3.SQLITE_OK)
         return bool(raw.in_transaction) and code & 0xFF == sqlite3.SQLITE_ERROR
-    return str(getattr(original, "sqlstate", "") or "").startswith(REFUSALS)
+    return str(getattr(original, "sqlstate", "") or "").startswith(LIMIT_EXCEEDED)
 
 
 class Tx(ReadTx):
