@@ -6,18 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from staycalm.adapters.envoy.routes import TOTAL_WEIGHT, weights
 from staycalm.core.placement import Placement
 from staycalm.kit.clock import Clock
 from staycalm.ports.messages import Channel
 from staycalm.ports.metrics import InstanceCounters
 from staycalm.ports.probes import Probe, ProbeResult
+from staycalm.ports.traffic import RouteSpec, Slot, Split
 from tests.conftest import VirtualClock
 from tests.scenarios.fakes.channel import FakeChannel
 from tests.scenarios.fakes.metrics import FakeMetrics
 from tests.scenarios.fakes.prober import FakeHost, FakeProber
 from tests.scenarios.fakes.smoke import FakeSmoke
 from tests.scenarios.fakes.target import FakeTarget, Program, Running
-from tests.scenarios.fakes.traffic import Behaviour, FakeRouter
+from tests.scenarios.fakes.traffic import Behaviour, Edge, FakeRouter
+from tests.scenarios.traffic import Served
 
 
 class SteppedClock(VirtualClock):
@@ -87,29 +90,53 @@ class Machine(FakeTarget):
 
 
 class Proxy(FakeRouter):
-    """A proxy in front of the machine: what it counts is what the programs answer."""
+    """A proxy in front of the machine: what it counts is what the programs answer.
+
+    `served` is what each placement's clients got, from change to change, as the weights of the adapter have it.
+    """
 
     def __init__(self, clock: Clock, machine: Machine, *, seed: int) -> None:
         super().__init__(clock, seed=seed)
         self.machine = machine
+        self.served: dict[Placement, list[Served]] = {}
 
-    def _behaviour(self, port: int) -> Behaviour:
-        return self.behaviour.get(port) or self.machine.behaviour(port)
+    async def ensure(self, spec: RouteSpec) -> None:
+        await super().ensure(spec)
+        self._note(self.edges[spec.placement])
 
     def shares(self, placement: Placement) -> dict[str, float]:
         """Return the percent of clients by revision now."""
         edge = self.edges.get(placement)
-        if edge is None or edge.in_force is None:
-            return {}
-        split = edge.in_force[1]
-        weight = split.candidate_weight if split.candidate is not None else 0.0
-        found: dict[str, float] = {}
-        for slot, share in ((split.stable, 100.0 - weight), (split.candidate, weight)):
-            ends = edge.spec.members.get(slot, ()) if slot is not None else ()
-            each = self.machine.at(ends[0].port) if ends else None
-            name = each.spec.revision if each is not None else "nobody"
-            found[name] = found.get(name, 0.0) + share
-        return found
+        return dict(self._serving(edge).shares) if edge is not None and edge.in_force is not None else {}
+
+    def _behaviour(self, port: int) -> Behaviour:
+        return self.behaviour.get(port) or self.machine.behaviour(port)
+
+    def _put(self, edge: Edge, generation: int, split: Split) -> None:
+        super()._put(edge, generation, split)
+        self._note(edge)
+
+    def _note(self, edge: Edge) -> None:
+        served = self.served.setdefault(edge.spec.placement, [])
+        if edge.in_force is not None and (now := self._serving(edge)) not in served[-1:]:
+            served.append(now)
+
+    def _serving(self, edge: Edge) -> Served:
+        assert edge.in_force is not None
+        generation, split = edge.in_force
+        by_slot = weights(split)
+        shares: dict[str, float] = {}
+        for slot in (split.stable, split.candidate):
+            if slot is not None:
+                name = self._revision(edge, slot)
+                shares[name] = shares.get(name, 0.0) + 100.0 * by_slot[slot] / TOTAL_WEIGHT
+        candidate = self._revision(edge, split.candidate) if split.candidate is not None else None
+        return Served(generation, by_slot, shares, candidate)
+
+    def _revision(self, edge: Edge, slot: Slot) -> str:
+        ends = edge.spec.members.get(slot, ())
+        each = self.machine.at(ends[0].port) if ends else None
+        return each.spec.revision if each is not None else "nobody"
 
 
 class Onlooker(FakeProber):
