@@ -11,7 +11,8 @@ from typing import Any
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 _SECRET = re.compile(
-    r"(sc_(?:pat|ses|ack|inv|set|cal)_)[A-Za-z0-9_-]+|((?:password|token|secret|authorization)[\"']?\s*[=:]\s*[\"']?)[^\s\"',&]+",
+    r"(sc_(?:pat|ses|ack|inv|set|cal)_)[A-Za-z0-9_-]+"
+    r"|((?:password|token|secret|authorization)[\"']?\s*[=:]\s*[\"']?(?:(?:bearer|basic)\s+)?)[^\s\"',&]+",
     re.IGNORECASE,
 )
 _STEERING = re.compile("[\x7f-\x9f\u2028\u2029]")
