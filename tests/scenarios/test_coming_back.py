@@ -31,7 +31,9 @@ def states(office: World) -> list[str]:
 
 
 def test_another_alert_of_a_rule_whose_incident_has_ended_is_another_incident(office: World) -> None:
+    # given an alert that goes on although its incident was resolved
     answered_and_resolved(office)
+    # when another one of the same rule comes, then it is another incident and pages
     tell(office, dedup_key="disk-b", summary="disk b is full")
     assert office.paged() == ["alice", "alice"] and states(office) == ["resolved", "triage"]
     # and as long as that one is open, further ones page nobody again
@@ -40,22 +42,27 @@ def test_another_alert_of_a_rule_whose_incident_has_ended_is_another_incident(of
 
 
 def test_a_resend_of_what_was_resolved_by_hand_pages_nobody(office: World) -> None:
+    # given an alert that goes on although its incident was resolved
     answered_and_resolved(office)
+    # when its sender tells it again, then nobody is paged
     tell(office, summary="disk a is 99 % full")
     assert office.paged() == ["alice"] and states(office) == ["resolved"]
 
 
 def test_an_alert_that_rises_again_after_its_incident_was_resolved_reopens_it(office: World) -> None:
+    # given an alert that became less urgent, and an incident that was resolved for it
     tell(office)
     tell(office, "P2")
     office.acknowledge("alice")
     office.respond("resolve", "alice", summary="made room")
     office.fast_forward(hours=5)
+    # when it is an emergency again, then the incident is open again and pages
     tell(office, "P0")
     assert office.paged() == ["alice", "alice"] and states(office) == ["triage"]
 
 
 def test_a_silence_that_ends_over_a_resolved_incident_reopens_it(office: World) -> None:
+    # given an alert that was silenced for an hour, and an incident that was resolved meanwhile
     tell(office)
     until = office.clock.now() + timedelta(hours=1)
     office.write(
@@ -65,5 +72,6 @@ def test_a_silence_that_ends_over_a_resolved_incident_reopens_it(office: World) 
     office.settle()
     office.acknowledge("alice")
     office.respond("resolve", "alice", summary="the new disk is in")
+    # when the silence ends and the alert is still there, then somebody is paged
     office.fast_forward(minutes=61)
     assert office.paged() == ["alice", "alice"] and states(office) == ["triage"]

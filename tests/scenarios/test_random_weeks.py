@@ -13,9 +13,9 @@ import pytest
 from tests.scenarios.walk import Happening, plan, shortest, tell_failure
 
 
-@pytest.mark.parametrize("seed", range(1))
+@pytest.mark.parametrize("seed", [0, 4, 8])
 def test_a_few_random_hours_keep_every_promise(seed: int) -> None:
-    told = tell_failure(seed, days=0.25, many=25)
+    told = tell_failure(seed, days=0.25, many=15)
     assert told is None, told
 
 

@@ -40,7 +40,9 @@ def test_the_hand_off_stays_at_nine_when_the_clocks_go_forward(make_world: Make)
 
 
 def test_the_page_goes_to_who_is_on_call_when_it_leaves(office: World) -> None:
+    # given the week after, in which bob is primary
     office.fast_forward(days=7)
+    # when there is an emergency, then bob is paged
     office.declare("nobody can pay", "P0")
     assert office.paged() == ["bob"]
 
@@ -78,5 +80,7 @@ def test_a_step_with_nobody_on_call_does_not_wait(world: World) -> None:
 
 
 def test_a_quiet_week_disturbs_nobody(office: World) -> None:
+    # given a week in which nothing happens
     office.fast_forward(days=7)
+    # then nobody gets a message, and there is no alert
     assert office.outside.email.arrived == [] and office.alerts() == []

@@ -26,11 +26,14 @@ def test_a_service_that_is_down_pages_within_a_minute(shop: World) -> None:
 
 
 def test_a_service_that_comes_back_ends_its_alert_and_the_incident_waits_for_a_person(shop: World) -> None:
+    # given a shop that died, and alice who has it
     kill_stable(shop)
     shop.expect_page("alice", within=75)
     shop.acknowledge("alice")
+    # when it comes back
     revive_stable(shop)
     shop.fast_forward(minutes=3)
+    # then the alert is over, and the incident waits for alice to say so
     assert {a.state for a in shop.alerts()} == {"resolved"}
     assert shop.incident.state == "investigating"
     shop.respond("resolve", "alice", summary="restarted by hand")
@@ -38,30 +41,39 @@ def test_a_service_that_comes_back_ends_its_alert_and_the_incident_waits_for_a_p
 
 
 def test_an_error_rate_above_five_percent_is_a_p0_after_a_minute(shop: World) -> None:
+    # when one in ten answers is an error
     shop.outside.suffer("shop", error_rate=0.1)
+    # then nothing is said for the first minute
     shop.fast_forward(seconds=50)
     assert shop.incidents() == []
+    # and after it alice is paged
     shop.expect_page("alice", within=90)
     assert shop.incident.priority == "P0"
     assert [a.rule for a in shop.alerts()] == ["error-rate-5-percent"]
 
 
 def test_an_error_rate_above_two_percent_is_a_p1_after_five_minutes(shop: World) -> None:
+    # when three in a hundred answers are errors
     shop.outside.suffer("shop", error_rate=0.03)
+    # then it is a P1 after some minutes, and alice gets a notice
     shop.until(lambda: bool(shop.incidents()), minutes=8)
     assert shop.incident.priority == "P1"
     assert [m.data["kind"] for m in shop.mail("alice")] == ["notice"]
 
 
 def test_answers_that_take_more_than_two_seconds_are_a_p1(shop: World) -> None:
+    # when many answers take more than two seconds
     shop.outside.suffer("shop", median_ms=1500)
+    # then it is a P1 that says so
     shop.until(lambda: bool(shop.incidents()), minutes=8)
     assert shop.incident.priority == "P1" and "slow" in shop.incident.title
 
 
 def test_one_failed_look_is_no_outage(shop: World) -> None:
+    # when a look at the shop fails
     shop.outside.prober.fail("http://127.0.0.1:8080/health", times=2)
     shop.fast_forward(minutes=3)
+    # then nobody is told
     assert shop.incidents() == []
 
 
@@ -102,19 +114,24 @@ def test_what_goes_wrong_soon_after_a_rollback_belongs_to_its_incident(shop: Wor
 
 
 def test_what_goes_wrong_long_after_a_rollback_is_another_incident(shop: World) -> None:
+    # given a rollback whose incident was resolved
     shop.deploy("shop", "v2", error_rate=0.3)
     assert end_of(shop) == "rolled-back"
     shop.respond("resolve", "alice", summary="rolled back")
+    # when the shop dies eleven minutes later
     shop.fast_forward(minutes=11)
     kill_stable(shop)
+    # then it is another incident
     shop.expect_page("alice", within=90)
     assert len(shop.incidents()) == 2
 
 
 def test_a_silenced_rule_pages_nobody_until_the_silence_ends(shop: World) -> None:
+    # given a shop that is silenced for five minutes
     until = shop.clock.now() + timedelta(minutes=5)
     named = {"matchers": ["service=shop"], "reason": "we move", "until": until, "settings": shop.settings.alerts}
     shop.write(muting.create_silence, shop.actor("alice"), **named)
+    # when it dies, then nobody hears of it
     kill_stable(shop)
     shop.fast_forward(minutes=4)
     assert shop.paged() == [] and shop.incidents() == []
@@ -123,13 +140,16 @@ def test_a_silenced_rule_pages_nobody_until_the_silence_ends(shop: World) -> Non
 
 
 def test_maintenance_of_a_service_pages_nobody(shop: World) -> None:
+    # given a shop in maintenance
     until = shop.clock.now() + timedelta(minutes=10)
     named = {"service": "shop", "environment": None, "reason": "new disks", "until": until}
     shop.write(muting.start_maintenance, shop.actor("alice"), **named, settings=shop.settings.alerts)
+    # when it dies and comes back
     kill_stable(shop)
     shop.fast_forward(minutes=6)
     revive_stable(shop)
     shop.fast_forward(minutes=6)
+    # then nobody hears of it
     assert shop.paged() == [] and shop.incidents() == []
 
 
@@ -139,6 +159,7 @@ def test_a_rollback_that_leaves_a_sick_stable_is_a_p1(shop: World) -> None:
     shop.until(lambda: shop.share("v2") == 50, minutes=3)
     kill_stable(shop)
     shop.outside.machine.kill("shop-production-2")
+    # then there is a rollback, and one incident that pages
     shop.until(lambda: shop.newest().state == "rolled-back", minutes=1)
     shop.fast_forward(minutes=1)
     assert len(shop.incidents()) == 1
