@@ -13,8 +13,10 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from staycalm.app import wiring
+from staycalm.app import heartbeats, wiring
 from staycalm.app.settings import Settings
+from staycalm.core.actor import SYSTEM
+from staycalm.core.self_events import ClockStepped
 from staycalm.domains.oncall import public as oncall
 from staycalm.engine.loop import Engine
 from staycalm.engine.runner import TAKEN_PAUSE_S
@@ -151,6 +153,9 @@ class Process:
         self._upcoming = self._kept_at = database.clock.now()
         database.subscriptions = self._subscriptions
         drive(database.write(oncall.record_server, channels=outside.channels, settings=settings.oncall))
+        step_s = drive(database.read(heartbeats.find_step_back))
+        if step_s is not None:
+            drive(database.write(lambda tx: tx.emit(SYSTEM, ClockStepped(subject=name, step_s=step_s))))
         drive(self.engine.back_fill())
 
     def turn(self) -> bool:

@@ -89,17 +89,45 @@ def test_a_database_locked_by_another_program_is_said_in_one_sentence(tmp_path: 
     database.close()
 
 
-def test_a_lease_belongs_to_one_holder_until_it_ends(world_db: Database, clock: VirtualClock) -> None:
+@pytest.mark.parametrize("step_s", [-3600, 0, 3600])
+def test_a_lease_belongs_to_one_holder_until_another_has_not_seen_it_renewed_whatever_the_clock_says(
+    world_db: Database, clock: VirtualClock, step_s: float
+) -> None:
+    passed_s = [0.0]
+    sightings = leases.Sightings(lambda: passed_s[0])
+
     def take(holder: str) -> int | None:
-        return drive(world_db.write(leases.acquire, "edge", holder, ttl_s=5))
+        over = sightings.find_over("edge", 5) if holder == "b" else None
+        return drive(world_db.write(leases.acquire, "edge", holder, ttl_s=5, over=over))
+
+    def after(seconds: float) -> int | None:
+        """Return what b gets so much later."""
+        passed_s[0] += seconds
+        clock.advance(seconds=seconds)
+        sightings.look(drive(world_db.read(leases.held_by_others, "b")))
+        return take("b")
 
     assert take("a") == 1
-    assert take("b") is None
-    clock.advance(seconds=3)
+    assert after(0) is None
+    clock.advance(seconds=step_s)
+    assert after(3) is None
     assert take("a") == 1, "renewing keeps the fence"
-    clock.advance(seconds=5)
-    assert take("b") == 2, "taking over raises it"
+    assert after(3) is None
+    assert after(4.9) is None
+    assert after(0.1) == 2, "taking over raises it"
     assert take("a") is None
+
+
+def test_a_lease_that_was_renewed_after_it_was_seen_is_not_taken(world_db: Database, clock: VirtualClock) -> None:
+    sightings = leases.Sightings(clock.monotonic)
+    drive(world_db.write(leases.acquire, "edge", "a", ttl_s=5))
+    sightings.look(drive(world_db.read(leases.held_by_others, "b")))
+    clock.advance(seconds=9)
+    over = sightings.find_over("edge", 5)
+    assert over is not None
+    assert drive(world_db.write(leases.renew, "edge", "a", ttl_s=5))
+    assert drive(world_db.write(leases.acquire, "edge", "b", ttl_s=5, over=over)) is None
+    assert not drive(world_db.write(leases.bury, "edge", over))
 
 
 def test_ids_grow_and_never_repeat(clock: VirtualClock) -> None:

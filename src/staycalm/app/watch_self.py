@@ -17,7 +17,7 @@ from staycalm.core.self_events import ClockStepped
 from staycalm.domains.alerts.public import follow_overdue_work
 from staycalm.domains.oncall.public import find_overdue
 from staycalm.kit.clock import SystemClock
-from staycalm.kit.database import Tx, retention
+from staycalm.kit.database import Tx, leases, retention
 from staycalm.ports.messages import Message
 
 if TYPE_CHECKING:
@@ -41,11 +41,14 @@ class SelfWatch:
         self._was_told = False
         self._late_since: float | None = None
         self._sweep_at = 0.0
+        self._sightings = leases.Sightings(self._database.clock.monotonic)
         self._rules = wiring.retention_rules(application.settings)
         self.problems: list[str] = []
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Watch until `stopping` is set; then this process has said goodbye."""
+        with suppress(Unavailable):
+            await self._tell_of_step(await self._database.read(heartbeats.find_step_back))
         while not stopping.is_set():
             try:
                 await self._follow_clock()
@@ -61,7 +64,9 @@ class SelfWatch:
 
     async def _follow_clock(self) -> None:
         clock = self._database.clock
-        step_s = clock.follow_step() if isinstance(clock, SystemClock) else None
+        await self._tell_of_step(clock.follow_step() if isinstance(clock, SystemClock) else None)
+
+    async def _tell_of_step(self, step_s: float | None) -> None:
         if step_s is not None:
             logger.warning("the wall clock was stepped", extra={"step_s": step_s})
             event = ClockStepped(subject=self._application.engine.holder, step_s=step_s)
@@ -91,7 +96,7 @@ class SelfWatch:
 
     def _beat_and_look(self, tx: Tx) -> list[str]:
         heartbeats.beat(tx, self._application.engine.holder)
-        heartbeats.look_for_silent(tx)
+        heartbeats.look_for_silent(tx, self._sightings)
         overdue = find_overdue(tx, late_s=OVERDUE_AFTER_S)
         now_s = self._database.clock.monotonic()
         self._late_since = None if overdue.is_clean else self._late_since or now_s

@@ -13,7 +13,7 @@ from typing import Any
 from staycalm.core.errors import Unavailable
 from staycalm.core.events import Event, Recorded
 from staycalm.engine import dispatch
-from staycalm.engine.runner import Pause, Runner, Spawn
+from staycalm.engine.runner import LEASE_S, Pause, Runner, Spawn
 from staycalm.engine.soonest import Soonest
 from staycalm.kit.database import Database, ReadTx, Tx, leases
 from staycalm.kit.reconcile import AnyReconciler
@@ -24,6 +24,8 @@ LONGEST_SLEEP_S = 1.0
 SHORTEST_SLEEP_S = 0.005
 BACK_FILL_EVERY_S = 5.0
 LAST_EFFECTS_S = 2.0
+BURIED_AFTER_S = 60.0
+"""A lease that was never given back, and whose work nobody has had to take over for so long, is removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Engine:
         self._wake: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._sightings = leases.Sightings(database.clock.monotonic)
         self.runners = tuple(
             Runner(
                 database,
@@ -66,9 +69,11 @@ class Engine:
                 uses_leases=uses_leases,
                 spawn=spawn or self._spawn_task,
                 pause=pause or self._pause,
+                sightings=self._sightings,
             )
             for reconciler in reconcilers
         )
+        self._prefixes = tuple(runner.lease_name("") for runner in self.runners)
         self._ask = Soonest([dispatch.soonest(subscriptions), *(each.soonest for each in reconcilers)])
         self.last_turn_at: datetime | None = None
         self.longest_sleep_s = LONGEST_SLEEP_S
@@ -138,7 +143,7 @@ class Engine:
         due: list[list[str]] = []
         upcoming: list[datetime] = []
         delivery, *earliest = self._ask.all(tx)
-        elsewhere = leases.held_by_others(tx, self.holder) if self._uses_leases else frozenset[str]()
+        elsewhere = self._held_by_others(tx) if self._uses_leases else frozenset[str]()
         for runner, soonest in zip(self.runners, earliest, strict=True):
             reconciler = runner.reconciler
             if reconciler.needs_edge and not self._has_edge():
@@ -154,6 +159,13 @@ class Engine:
             upcoming.append(delivery)
         is_due = delivery is not None and delivery <= tx.now
         return Survey(due, min(upcoming, default=None), is_due)
+
+    def _held_by_others(self, tx: ReadTx) -> frozenset[str]:
+        """Return the names of the leases that others have and go on renewing."""
+        found = leases.held_by_others(tx, self.holder)
+        held = {name: each for name, each in found.items() if name.startswith(self._prefixes)}
+        self._sightings.look(held)
+        return frozenset(held).difference(self._sightings.unchanged_for(LEASE_S))
 
     async def _keep(self, stopping: asyncio.Event) -> None:
         """Renew the leases of what is in flight, and fill gaps that old code leaves during an upgrade."""
@@ -175,6 +187,8 @@ class Engine:
         for runner in self.runners:
             for id in runner.in_flight:
                 leases.renew(tx, runner.lease_name(id), self.holder, ttl_s=5.0)
+        for name, held in self._sightings.unchanged_for(BURIED_AFTER_S).items():
+            leases.bury(tx, name, held)
 
     def _spawn_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)

@@ -33,6 +33,7 @@ class Runner:
         uses_leases: bool,
         spawn: Spawn,
         pause: Pause,
+        sightings: leases.Sightings,
     ) -> None:
         self.reconciler = reconciler
         self._database = database
@@ -40,6 +41,7 @@ class Runner:
         self._uses_leases = uses_leases
         self._spawn = spawn
         self._pause = pause
+        self._sightings = sightings
         self._in_flight: set[str] = set()
         self._carried: dict[str, Effect] = {}
 
@@ -111,12 +113,16 @@ class Runner:
         return effect
 
     def _claim_and_plan(self, tx: Tx, id: str) -> Effect | None:
-        if self._uses_leases and leases.acquire(tx, self.lease_name(id), self._holder, ttl_s=LEASE_S) is None:
+        if self._uses_leases and not self._claim(tx, self.lease_name(id)):
             return TAKEN
         effect: Effect | None = self.reconciler.plan(tx, id)
         if effect is None and self._uses_leases:
             leases.give_back(tx, self.lease_name(id), self._holder)
         return effect
+
+    def _claim(self, tx: Tx, name: str) -> bool:
+        over = self._sightings.find_over(name, LEASE_S)
+        return leases.acquire(tx, name, self._holder, ttl_s=LEASE_S, over=over) is not None
 
     async def _perform_and_settle(self, id: str, effect: Effect) -> None:
         carry = self.reconciler.carry
