@@ -139,7 +139,7 @@ def test_a_bad_candidate_is_rolled_back_with_the_reason_in_words() -> None:
     ]
     _, verdicts = follow(new_analysis(), polls)
     first = next(v for v in verdicts if v.verdict != "INSUFFICIENT")
-    assert first.verdict == "ROLLBACK"
+    assert first.verdict == "ROLLBACK" and first.code == "proven-worse"
     assert first.unit == "clients"
     assert "the candidate's error rate is" in first.reasons[0]
     assert "pp higher than stable's" in first.reasons[0]
@@ -199,7 +199,7 @@ def test_a_candidate_that_turns_bad_late_is_caught_in_seconds() -> None:
 def test_proven_but_smaller_than_the_gate_holds() -> None:
     polls = [counted(float(t), 50.0, candidate=(12, 2000), stable=(6, 2000)) for t in range(1, 60)]
     _, verdicts = follow(new_analysis(), polls)
-    assert verdicts[-1].verdict == "HOLD"
+    assert verdicts[-1].verdict == "HOLD" and verdicts[-1].code == "worse-below-the-limit"
     assert "less than the limit" in verdicts[-1].reasons[0]
 
 
@@ -208,7 +208,7 @@ def test_an_absolute_stop_needs_no_evidence_of_the_test() -> None:
     state, _ = follow(new_analysis(), clean)
     _, verdicts = follow(state, [counted(91.0 + t, 50.0, candidate=(5, 10), stable=(0, 10)) for t in range(1, 4)])
     assert verdicts[-1].verdict == "ROLLBACK"
-    assert verdicts[-1].is_absolute_stop
+    assert verdicts[-1].is_absolute_stop and verdicts[-1].code == "absolute-stop"
     assert verdicts[-1].reasons[0].startswith("absolute stop: 50.0 % of the candidate's answers")
 
 
@@ -244,7 +244,7 @@ def test_traffic_that_is_not_split_as_configured_holds() -> None:
         for t in range(1, 30)
     ]
     _, verdicts = follow(new_analysis(), polls)
-    assert verdicts[-1].verdict == "HOLD"
+    assert verdicts[-1].verdict == "HOLD" and verdicts[-1].code == "not-comparable"
     assert "got 25.0 % of the clients instead of 50.0 %" in verdicts[-1].reasons[0]
 
 

@@ -123,7 +123,7 @@ def test_a_paused_rollout_still_goes_back_by_itself(world: World) -> None:
     id = shifting(world)
     world.ask(service.pause, id, reason="lunch")
     make_bad(world)
-    world.run_to("rolled-back", 120)
+    assert world.run_to("rolled-back", 120).end_code == "proven-worse"
 
 
 def test_a_promoted_rollout_does_not_wait_and_counts_as_not_proven(world: World) -> None:

@@ -70,6 +70,14 @@ class Judgement:
     visible_latency_increase: float | None
     is_absolute_stop: bool = False
 
+    @property
+    def code(self) -> str:
+        """Return what kind of finding a ROLLBACK or HOLD rests on, so that a person can waive just that HOLD."""
+        if self.verdict == "ROLLBACK":
+            return "absolute-stop" if self.is_absolute_stop else "proven-worse"
+        is_small = any(metric.is_proven and not metric.is_large for metric in self.metrics)
+        return "worse-below-the-limit" if is_small else "not-comparable"
+
     def as_evidence(self) -> dict[str, Any]:
         """Return JSON values only, for the event and the record of the deployment."""
         body = asdict(self)

@@ -48,7 +48,7 @@ async def watch(outside: Outside, effect: Watch) -> Looked:
     if not _has_enough(judgement, sight.state, sources):
         standing = replace(standing, step_ends_at=None)
     reaction = react(
-        standing, verdict=judgement.verdict, reason=reason, code=hold_code(judgement), trigger=trigger, now=now
+        standing, verdict=judgement.verdict, reason=reason, code=judgement.code, trigger=trigger, now=now
     )
     looked = Looked(
         at=now,
@@ -280,13 +280,6 @@ def _has_drifted(edges: tuple[EdgeObservation, ...], sources: Sources) -> bool:
     if sources.generation is None:
         return False
     return any(is_off(edge, sources.generation, sources.weight) for edge in edges)
-
-
-def hold_code(judgement: Judgement) -> str:
-    """Return what kind of finding the verdict rests on, so that a person can waive just that."""
-    if any(metric.is_proven and not metric.is_large for metric in judgement.metrics):
-        return "worse-below-the-limit"
-    return "not-comparable"
 
 
 def carry(effect: Watch, looked: Looked) -> Watch:
