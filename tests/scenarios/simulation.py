@@ -184,6 +184,10 @@ class Simulation(History):
         self.checker.excuse()
         for process in self.processes:
             process.wait_on(timedelta(seconds=seconds))
+        self.tell_of_step(seconds)
+
+    def tell_of_step(self, seconds: float) -> None:
+        """A server's self-watch tells that the wall clock was set."""
         event = ClockStepped(subject=self.processes[0].name, step_s=seconds)
         self.write(lambda tx: tx.emit(SYSTEM, event))
         self.settle()

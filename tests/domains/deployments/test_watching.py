@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from math import inf
 
 from hypothesis import given
@@ -98,3 +99,13 @@ def test_a_counter_that_was_reset_says_nothing() -> None:
     assert grown(before, {"blue:requests": 5.0}, "blue:requests") is None
     assert grown(before, {}, "blue:requests") is None
     assert grown(Totals(), {"blue:requests": 5.0}, "blue:requests") is None
+
+
+def test_the_clock_of_the_evidence_never_goes_back_nor_stands_still() -> None:
+    """The wall clock is looked at every quarter of a second, set back by 1000 s twice, and forward again."""
+    state, shown = new_watch(), []
+    for wall_s in (5000.0, 5000.25, 4000.5, 4000.75, 3000.0, 3000.25, 5001.25):
+        state = state.at(wall_s, 0.25)
+        shown.append(wall_s + state.ahead_s)
+        state = load_watch(json.loads(json.dumps(dump_watch(replace(state, last_s=shown[-1])))))
+    assert shown == [5000.0, 5000.25, 5000.5, 5000.75, 5001.0, 5001.25, 5001.25]

@@ -81,6 +81,51 @@ def deadline(tx: Tx, d: Deployment, settings: DeploymentsSettings) -> Any:
     return tx.now + timedelta(seconds=limit_s)
 
 
+_ANCHORS = (
+    "deadline_at",
+    "step_ends_at",
+    "weight_since",
+    "frozen_at",
+    "first_shift_at",
+    "first_bad_at",
+    "decided_at",
+)
+
+
+def move_on(tx: Tx, d: Deployment, by: timedelta) -> Deployment:
+    """Every instant that the deployment is timed from or until is later by so much (negative: earlier)."""
+    known = {name: getattr(d, name) for name in _ANCHORS}
+    return change_deployment(tx, d, **{name: at + by for name, at in known.items() if at is not None})
+
+
+def keep_to_clock(tx: Tx, d: Deployment, settings: DeploymentsSettings) -> Deployment:
+    """No instant that is past for the deployment lies ahead, and no deadline further than its state lasts.
+
+    Both happen when the clock is set back. A stage then lasts what was left of it when it was frozen, else at most
+    its whole time once more.
+    """
+    began = d.frozen_at or d.weight_since
+    if began is not None and began > tx.now:
+        d = move_on(tx, d, tx.now - began)
+    latest = _latest_deadline(tx, d, settings)
+    if d.deadline_at is not None and latest is not None and d.deadline_at > latest:
+        d = change_deployment(tx, d, deadline_at=latest)
+    return d
+
+
+def _latest_deadline(tx: Tx, d: Deployment, settings: DeploymentsSettings) -> Any:
+    if d.is_frozen:
+        return tx.now + timedelta(seconds=settings.held_limit_s)
+    if d.return_revision is not None:
+        return tx.now + timedelta(seconds=return_limit_s(d, settings))
+    return deadline(tx, d, settings)
+
+
+def return_limit_s(d: Deployment, settings: DeploymentsSettings) -> float:
+    """Return how long the way back may take to a revision that has to be started again."""
+    return d.config.health.start_deadline_s + settings.smoke_limit_s
+
+
 def times_of(settings: DeploymentsSettings) -> Times:
     """Return the limits of the states as settings have them."""
     return Times(

@@ -11,7 +11,7 @@ from staycalm.core.actor import Actor
 from staycalm.core.errors import Conflict, Invalid, NotFound
 from staycalm.core.pagination import Page, check_limit, cut, numbered
 from staycalm.core.placement import Placement
-from staycalm.domains.deployments.machine import WITH_TRAFFIC
+from staycalm.domains.deployments.machine import RUNNING, WITH_TRAFFIC
 from staycalm.domains.deployments.model import accumulators, deployments, history, placements, revisions
 from staycalm.domains.deployments.names import read_name
 from staycalm.domains.deployments.records import (
@@ -30,6 +30,7 @@ from staycalm.domains.deployments.strategies import Step
 from staycalm.kit.database import ReadTx
 
 MAX_HISTORY = 7200
+MAX_RUNNING = 5000
 _D_COLUMNS = [column for column in deployments.c if column.name != "number"]
 _R_COLUMNS = [column for column in revisions.c if column.name not in ("number", "log_tail")]
 # Asked with every look at a rollout or at what serves: building a statement costs more than running it.
@@ -86,6 +87,12 @@ def find_deployment(tx: ReadTx, deployment_id: str) -> Deployment | None:
     """Return the deployment with exactly this id, or None."""
     row = tx.execute(_DEPLOYMENT, {"which": deployment_id}).first()
     return _deployment(row) if row else None
+
+
+def list_running(tx: ReadTx) -> tuple[Deployment, ...]:
+    """Return every deployment that is on its way, the oldest first."""
+    query = sa.select(*_D_COLUMNS).where(deployments.c.state.in_(RUNNING)).order_by(deployments.c.number)
+    return tuple(_deployment(row) for row in tx.rows(query.limit(MAX_RUNNING)))
 
 
 def get_deployment(tx: ReadTx, name: str) -> Deployment:

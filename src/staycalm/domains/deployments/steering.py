@@ -13,6 +13,7 @@ from staycalm.domains.deployments.changes import (
     change_place,
     deadline,
     insert_revision,
+    return_limit_s,
     take_place,
     wake,
 )
@@ -106,7 +107,7 @@ def _roll_back_live(
     if is_warm:
         return begin_rollback(tx, d, taken, cause, settings, **changed)
     returning = _start_again(tx, d, taken)
-    limit_s = d.config.health.start_deadline_s + settings.smoke_limit_s
+    limit_s = return_limit_s(d, settings)
     d = begin_rollback(
         tx, d, taken, cause, settings, **changed, return_revision=returning, did_smoke_pass=False, weight=None
     )

@@ -11,6 +11,7 @@ from typing import cast
 
 from staycalm.core.placement import Placement
 from staycalm.domains.deployments import queries
+from staycalm.domains.deployments.changes import keep_to_clock
 from staycalm.domains.deployments.model import placements, revisions
 from staycalm.domains.deployments.reconcile import due
 from staycalm.domains.deployments.reconcile.effects import (
@@ -112,6 +113,7 @@ def rollouts_reconciler(outside: Outside, settings: DeploymentsSettings) -> Reco
             return plan_steady(tx, place, settings)
         deployment = queries.find_deployment(tx, place.running)
         assert deployment is not None
+        deployment = keep_to_clock(tx, deployment, settings)
         return plan_rollout(tx, queries.set_the_scene(tx, deployment, place), settings, memory)
 
     async def act(effect: Effect) -> Outcome:

@@ -118,8 +118,9 @@ def _only_confirm(back: WayBack) -> WayBack:
 
 async def _see(outside: Outside, effect: Watch, now: datetime) -> _Sight:
     """Return the state after this look; the clock of the evidence never goes back, nor stands still."""
-    sources, state = effect.sources, effect.state
-    now_s = now.timestamp() if now.timestamp() >= state.last_s else state.last_s + effect.pause_s
+    state = effect.state.at(now.timestamp(), effect.pause_s)
+    now_s = now.timestamp() + state.ahead_s
+    sources = replace(effect.sources, weight_since_s=min(effect.sources.weight_since_s + state.ahead_s, now_s))
     edges: tuple[EdgeObservation, ...] = ()
     samples: Samples | None = None
     if sources.router is not None:

@@ -94,7 +94,9 @@ def _save(tx: Tx, d: Deployment, looked: Looked, settings: DeploymentsSettings) 
         body = {**moment.body, "verdict": looked.verdict, **_figures(looked)}
         save_moment(tx, d.id, moment.second, moment.weight, body)
     save_evidence(tx, d.id, dump_watch(state))
-    first_bad_at = datetime.fromtimestamp(state.first_bad_s, UTC) if state.first_bad_s is not None else None
+    first_bad_at = d.first_bad_at
+    if first_bad_at is None and state.first_bad_s is not None:
+        first_bad_at = datetime.fromtimestamp(state.first_bad_s - state.ahead_s, UTC)
     d = save_look(
         tx,
         d,

@@ -39,7 +39,7 @@ def plan_again(tx: Tx, placement: str, settings: DeploymentsSettings, memory: Me
     before, effect, since = known
     here = glance(tx, placement)
     state = memory.states.get(effect.deployment)
-    if here is None or state is None or state.version != here.look_version:
+    if here is None or state is None or state.version != here.look_version or since > tx.now:
         return None
     if replace(here, look_version=before.look_version) != before:
         return None

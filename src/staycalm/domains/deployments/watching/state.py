@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -60,12 +60,16 @@ prepare(Health, Totals, Tally)
 
 @dataclass(frozen=True, slots=True)
 class WatchState:
-    """Everything a look leaves to the next. `version` counts the times it was stored; `judgement` never is."""
+    """Everything a look leaves to the next. `version` counts the times it was stored; `judgement` never is.
+
+    All seconds in it are of a clock that never goes back: `ahead_s` ahead of a wall clock that was set back.
+    """
 
     analysis: AnalysisState
     version: int = 0
     cursor: str | None = None
     last_s: float = 0.0
+    ahead_s: float = 0.0
     saved_s: float = 0.0
     health: Health = Health()
     health_at_s: float | None = None
@@ -75,6 +79,14 @@ class WatchState:
     tally: Tally = Tally()
     first_bad_s: float | None = None
     judgement: Judgement | None = None
+
+    def at(self, wall_s: float, pause_s: float) -> WatchState:
+        """Return it for a look at this wall time; after a step back `pause_s` have passed since the last look."""
+        if wall_s >= self.last_s:
+            return replace(self, ahead_s=0.0) if self.ahead_s else self
+        if wall_s + self.ahead_s >= self.last_s:
+            return self
+        return replace(self, ahead_s=self.last_s + pause_s - wall_s)
 
 
 def new_watch() -> WatchState:
@@ -89,6 +101,8 @@ _PLAIN = ("version", "cursor", "last_s", "saved_s", "health", "health_at_s", "fi
 def dump_watch(state: WatchState) -> dict[str, Any]:
     """Return one JSON body per metric: the analysis, and everything else."""
     rest = {name: msgspec.to_builtins(getattr(state, name)) for name in _PLAIN}
+    if state.ahead_s:
+        rest["ahead_s"] = state.ahead_s
     return {"analysis": dump(state.analysis), "watch": rest}
 
 
