@@ -90,6 +90,7 @@ def step(
     Prometheus' `for` and `keep_firing_for`, with the difference that time without evidence does not count.
     """
     is_breach = outcome.kind == "breach" or (absence_fires and outcome.kind in ABSENT)
+    condition = replace(condition, since=_past(condition.since, at), fired_at=_past(condition.fired_at, at))
     seen = replace(
         condition, health=outcome.kind, seen_at=at, value=outcome.value, detail=outcome.detail,
         held_s=_held_s(condition, is_breach, outcome, at, absence_fires),
@@ -99,6 +100,11 @@ def step(
     if outcome.kind == "clear":
         return _cleared(seen, at, keep_firing_for_s)
     return seen, None
+
+
+def _past(instant: datetime | None, now: datetime) -> datetime | None:
+    """Return the instant; one that lies ahead, because the clock was set back, is now."""
+    return None if instant is None else min(instant, now)
 
 
 def _held_s(condition: Condition, is_breach: bool, outcome: Outcome, at: datetime, absence_fires: bool) -> float:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from staycalm.core.events import Event, Recorded
 from staycalm.core.placement import Placement
 from staycalm.core.self_events import ClockStepped
 from staycalm.domains.catalog.events import FileApplied, PlacementChanged
 from staycalm.domains.deployments.events import CandidateReady, DeploymentCompleted, DeploymentRolledBack
+from staycalm.domains.monitoring.conditions import queries as conditions
+from staycalm.domains.monitoring.sampling.service import forget_after
 from staycalm.domains.monitoring.watching import service
 from staycalm.kit.database import Tx
 
@@ -17,8 +21,12 @@ def on_catalog_changed(tx: Tx, recorded: Recorded[PlacementChanged] | Recorded[F
 
 
 def on_clock_stepped(tx: Tx, recorded: Recorded[ClockStepped]) -> None:
-    """What a clock that was set back would leave unwatched is looked at now."""
+    """What a clock that was set back would leave unwatched is looked at now, and nothing measured before counts as
+    measured in the time that comes once more.
+    """
     if recorded.event.step_s < 0:
+        longest_s = max(rule.window_s for rule in conditions.all_rules(tx))
+        forget_after(tx, tx.now - timedelta(seconds=longest_s))
         service.wake_late(tx)
 
 

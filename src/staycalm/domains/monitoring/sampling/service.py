@@ -75,7 +75,8 @@ def roll_up(tx: Tx, placement: Placement, *, since: datetime | None, keep_sample
     """
     end = _whole_minute(tx.now)
     oldest = _whole_minute(tx.now - timedelta(seconds=keep_samples_s))
-    start = max(since, oldest) if since is not None else end - timedelta(minutes=2)
+    # The clock may have been set back: then some minutes come once more.
+    start = max(min(since, end), oldest) if since is not None else end - timedelta(minutes=2)
     end = min(end, start + timedelta(minutes=MINUTES_AT_ONCE))
     _merge_into(tx, placement, start, end, _TO_MINUTES)
     return max(start, end)
@@ -99,7 +100,7 @@ def roll_hours_up(tx: Tx, placement: Placement, *, since: datetime | None, until
     start = since or queries.oldest_minute(tx, placement)
     if start is None:
         return end
-    start = _whole_hour(start)
+    start = _whole_hour(min(start, until))
     end = min(end, start + timedelta(hours=HOURS_AT_ONCE))
     if end > start:
         _merge_into(tx, placement, start, end, _TO_HOURS)
@@ -175,6 +176,12 @@ def forget(tx: Tx, *, settings: MonitoringSettings) -> bool:
     for table, keep_s in keep:
         has_more |= _forget_rows(tx, table, tx.now - timedelta(seconds=keep_s))
     return has_more
+
+
+def forget_after(tx: Tx, instant: datetime) -> None:
+    """No single measurement is from later than `instant`; minutes and hours are kept until they come once more."""
+    for table in (samples, usage):
+        tx.execute(table.delete().where(table.c.at > instant))
 
 
 def _forget_rows(tx: Tx, table: sa.Table, before: datetime) -> bool:

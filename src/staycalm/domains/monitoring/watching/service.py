@@ -155,7 +155,8 @@ def wake(tx: Tx, placement: Placement) -> None:
 
 
 def wake_late(tx: Tx) -> None:
-    """Nothing is looked at later than at its next beat: the clock it was due by has been set back."""
+    """Nothing is looked at later than at its next beat, nor was seen later than now: the clock was set back."""
+    tx.execute(watches.update().where(watches.c.seen_at > tx.now).values(seen_at=tx.now))
     for watch in list_watches(tx):
         if watch.due_at > tx.now + timedelta(seconds=watch.interval_s):
             put_off_key(tx, watch.key, 0.0)
