@@ -21,6 +21,7 @@ from staycalm.kit.database.tables import deliveries
 from tests.scenarios import agreement, answered
 from tests.scenarios.lateness import check_nothing_is_late, earliest_due
 from tests.scenarios.paging import check_messages, check_nothing_after_the_end, check_order_of_steps
+from tests.scenarios.stages import Stages
 from tests.scenarios.traffic import check_generations, check_nobody_returns, check_weights
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Checker:
     def __init__(self, world: Simulation) -> None:
         self.world = world
         self.looks = 0
+        self._stages = Stages(world.settings.deployments)
         self._is_resting = False
         self._last: tuple[Any, ...] = ()
         self._log: list[LogEntry] = []
@@ -85,6 +87,8 @@ class Checker:
         found = [f"the server complained: {said}" for said in world.complaints.said]
         found += world.read(self._of_traffic)
         found += world.read(self._of_deployments)
+        steps = sum(e.name == "engine.clock_stepped" for e in self._log)
+        found += world.read(lambda tx: list(self._stages.look(tx, world.clock.monotonic(), steps)))
         found += world.read(self._of_people)
         return found
 
