@@ -22,7 +22,7 @@ from report import Figure, Options, keep, show
 
 NAMES = (
     "shift_latency", "command_latency", "rollback_time", "proxy_killed", "analysis_figures", "due_rows",
-    "page_latency", "intake", "pages", "live_browsers", "start_up", "server_start", "soak",
+    "page_latency", "intake", "takeover", "pages", "live_browsers", "start_up", "server_start", "soak",
 )  # fmt: skip
 LONG = ("soak",)
 
