@@ -80,6 +80,7 @@ NEEDS: dict[str, dict[str, Any]] = {
     "POST /api/v1/incidents/actions/{name}/drop": {"name": "{action}"},
     "POST /api/v1/incidents/{name}/actions": {"owner": "bob", "due_on": "2099-01-01", "kind": "preventive"},
     "POST /api/v1/incidents": {"service": None, "environment": None},
+    "POST /api/v1/incidents/{name}/notes": {"text": PAYLOAD + "x" * 1600},  # a long one is folded
     "POST /api/v1/oncall/feeds": {"schedule": None},
     "POST /api/v1/tokens": {"roles": None},
     "POST /api/v1/oncall/schedules/{name}/overrides": {"name": "platform"},
@@ -121,7 +122,11 @@ def poisoned(told: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Po
         with httpx.Client(base_url=server.url, headers=headers, timeout=60, trust_env=False) as client:
             assert client.post("/login", data={"handle": "root", "password": PASSWORD}).status_code == 303
             known = _prepare(server)
-            yield Poisoned(server, client, known, _send_all(client, known))
+            answers = _send_all(client, known)
+            # One post-mortem is published by now; this one is a draft.
+            draft = f"/api/v1/incidents/{answers['POST /api/v1/incidents'].json()['incident']['id']}/post-mortem"
+            assert client.patch(draft, json=NEEDS["PATCH /api/v1/incidents/{name}/post-mortem"]).is_success
+            yield Poisoned(server, client, known, answers)
 
 
 def _send_all(client: httpx.Client, known: dict[str, str]) -> dict[str, httpx.Response]:
@@ -205,13 +210,13 @@ def test_every_free_text_got_in(poisoned: Poisoned) -> None:
 
 # Pages on which the payload must be seen as text: they show what somebody wrote.
 SHOWN = (
-    "/incidents/INC-1", "/incidents/INC-1/post-mortem", "/incidents/actions/{action}", "/alerts/{group}",
+    "/incidents/{incident}", "/incidents/INC-1", "/incidents/INC-1/post-mortem", "/alerts/{group}",
+    "/incidents/{incident}/post-mortem", "/incidents/actions/{action}", "/deployments/{deployment}",
     "/deployments/{running}", "/services/written", "/people/mallory", "/releases/{release}",
     "/alerts/silences/{silence}", "/alerts/maintenances/{maintenance}", "/", "/incidents", "/incidents/actions",
-    "/alerts", "/services", "/people", "/oncall", "/settings/tokens",
-    "/api/v1/incidents/INC-1/report?format=html",
+    "/alerts", "/services", "/people", "/oncall", "/settings/tokens", "/api/v1/incidents/INC-1/report?format=html",
 )  # fmt: skip
-IN_A_BROWSER = SHOWN[:11]
+IN_A_BROWSER = SHOWN[:12]
 
 
 def addresses(poisoned: Poisoned, wanted: Iterator[str] | tuple[str, ...] | list[str]) -> list[str]:
@@ -219,8 +224,10 @@ def addresses(poisoned: Poisoned, wanted: Iterator[str] | tuple[str, ...] | list
         return str(poisoned.answers[f"POST /api/v1/{name}"].json()[key])
 
     known = {
-        **poisoned.known, "group": made("alerts", "group"), "silence": made("alerts/silences", "id"),
+        **poisoned.known, "incident": poisoned.answers["POST /api/v1/incidents"].json()["incident"]["id"],
+        "group": made("alerts", "group"), "silence": made("alerts/silences", "id"),
         "maintenance": made("alerts/maintenance", "id"), "release": made("releases", "id"),
+        "deployment": made("deployments", "id"),
     }  # fmt: skip
     return [each.format(**known) for each in wanted]
 
