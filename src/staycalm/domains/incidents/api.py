@@ -68,7 +68,7 @@ def _page(tx: ReadTx, /, **wanted: Any) -> IncidentPage:
     return incident_page(page, standings(tx, page.items))
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses={200: {"model": DeclaredOut}})
 async def declare_incident(
     db: Db,
     who: Responder,
