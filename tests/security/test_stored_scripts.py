@@ -80,7 +80,7 @@ NEEDS: dict[str, dict[str, Any]] = {
     "POST /api/v1/incidents/actions/{name}/drop": {"name": "{action}"},
     "POST /api/v1/incidents/{name}/actions": {"owner": "bob", "due_on": "2099-01-01", "kind": "preventive"},
     "POST /api/v1/incidents": {"service": None, "environment": None},
-    "POST /api/v1/incidents/{name}/notes": {"text": PAYLOAD + "x" * 1600},  # a long one is folded
+    "POST /api/v1/incidents/{name}/notes": {"text": PAYLOAD + " x" * 800},  # a long one is folded
     "POST /api/v1/oncall/feeds": {"schedule": None},
     "POST /api/v1/tokens": {"roles": None},
     "POST /api/v1/oncall/schedules/{name}/overrides": {"name": "platform"},
@@ -248,7 +248,7 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         for name, value in attrs:
-            brought = name.startswith("on") or MARK in name or (name == "src" and value == MARK)
+            brought = name.startswith("on") or MARK in name or (name == "src" and (value or "").startswith(MARK))
             if brought or (
                 name in ("href", "src", "action") and re.match(r"\s*(javascript|data:text)", value or "", re.I)
             ):
