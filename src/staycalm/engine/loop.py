@@ -186,7 +186,7 @@ class Engine:
     def _renew_leases(self, tx: Tx) -> None:
         for runner in self.runners:
             for id in runner.in_flight:
-                leases.renew(tx, runner.lease_name(id), self.holder, ttl_s=5.0)
+                leases.renew(tx, runner.lease_name(id), self.holder, ttl_s=LEASE_S)
         for name, held in self._sightings.unchanged_for(BURIED_AFTER_S).items():
             leases.bury(tx, name, held)
 

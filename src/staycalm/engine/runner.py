@@ -12,7 +12,9 @@ from staycalm.kit.database import Database, ReadTx, Tx, leases
 from staycalm.kit.reconcile import AnyReconciler, Effect
 
 logger = logging.getLogger("staycalm.engine.runner")
-LEASE_S = 4.0
+LEASE_S = 3.0
+"""Renewed every second: two renewals may be missed. What a killed process had in hand lies still for so long."""
+
 CARRY_PAUSE_S = 0.25
 TAKEN_PAUSE_S = 0.1
 TAKEN = Effect(key="taken by another process")

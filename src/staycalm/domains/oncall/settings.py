@@ -25,7 +25,7 @@ class OncallSettings:
     )
     link_valid_s: float = setting(86400.0, unit="s", doc="How long an acknowledgement link works.")
     send_lease_s: float = setting(
-        5.0, unit="s", doc="Time after which a message counts as interrupted if whoever was sending it has died."
+        3.0, unit="s", doc="Time after which a message counts as interrupted if whoever was sending it has died."
     )
     retry_base_s: float = setting(5.0, unit="s", doc="Wait after the first failed try; it doubles with each one.")
     retry_cap_s: float = setting(60.0, unit="s", doc="Longest wait between two tries.")
