@@ -94,7 +94,11 @@ class Servers:
         """One more of them answers."""
         environment = {**ENVIRONMENT, "SC_DATABASE_URL": self.url, "SC_ENVOY_DIE_WITH_PARENT": "false"}
         process = launched(self.folder / "data", environment)
-        http = await started(process, self.folder / "data")
+        try:
+            http = await started(process, self.folder / "data")
+        except BaseException:  # also when the benchmark is interrupted
+            process.kill()
+            raise
         self.all.append(Running(http, process, self.folder / "data", 0.0))
 
     async def kill(self, server: Running) -> float:
