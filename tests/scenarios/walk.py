@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from staycalm.core.actor import SYSTEM
 from staycalm.core.errors import StayCalmError
-from staycalm.domains.alerts import service as alerts
 from staycalm.domains.alerts.muting import service as muting
 from staycalm.domains.deployments.settings import DeploymentsSettings
 from staycalm.domains.oncall.schedules.service import add_override
@@ -233,19 +231,6 @@ def _respond(world: World, luck: float) -> None:
     world.respond(verb, _pick(PEOPLE, luck), _pick(tuple(incidents[-3:]), luck).id)
 
 
-def _tell(world: World, luck: float) -> None:
-    """A sender of alerts says that something is wrong, or is over; some of what it says pages by itself."""
-    name = _pick(("disk", "queue"), luck)
-    if luck * 10 % 1 < 0.4:
-        world.write(alerts.resolve_alert, SYSTEM, dedup_key=name, service="shop")
-        return
-    world.write(
-        alerts.raise_alert, SYSTEM, dedup_key=name, summary=f"the {name} is full", rule=name, service="shop",
-        environment="production", priority=_pick(("P0", "P1", "P2"), luck),
-        escalates=_pick(("group", "group", "incident", None), luck),
-    )  # fmt: skip
-
-
 def _mute(world: World, luck: float) -> None:
     until = world.clock.now() + timedelta(hours=1 + 8 * luck)
     settings = world.settings.alerts
@@ -294,7 +279,6 @@ HAPPENINGS: dict[str, tuple[float, Callable[[World, float], None]]] = {
     "the clock is set": (1, _clock),
     "somebody declares an incident": (4, _declare),
     "somebody responds": (6, _respond),
-    "a sender tells of an alert": (3, _tell),
     "somebody mutes the shop": (1, _mute),
     "somebody stands in": (2, _stand_in),
     END_OF_BOUT: (0, _end_bout),
