@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from staycalm.domains.monitoring.conditions.queries import all_rules
 from staycalm.domains.monitoring.conditions.service import retire, subject_of
 from staycalm.domains.monitoring.sampling.model import minutes, samples, usage
 from staycalm.domains.monitoring.sampling.queries import points
+from staycalm.domains.monitoring.signals import Signals
 from staycalm.domains.monitoring.watching.model import watches
 from staycalm.domains.monitoring.watching.queries import list_watches, watches_of
 from staycalm.ports.errors import OutsideUnavailable, Unsupported
@@ -274,3 +276,19 @@ def test_after_a_long_pause_everything_is_looked_at_once_and_not_for_every_misse
     assert world.prober.looks[LIVENESS] == before + 2
     due = world.read(lambda tx: tx.rows(sa.select(watches.c.due_at).where(watches.c.kind == "probe")))
     assert all(row.due_at > world.clock.now() for row in due)
+
+
+def test_a_course_tells_the_same_of_the_same_stretch_however_long_after_it_is_asked(world: World) -> None:
+    world.started(FILE)
+    world.behave(error_rate=0.5)
+    world.pass_time(seconds=1800)
+    world.behave()
+    world.pass_time(seconds=1800)
+    told: dict[datetime, Signals] = {}
+    for _ in range(7):
+        whole = [point for point in world.read(points, SHOP, 86400.0)[1:-1] if point.requests]
+        assert [told.setdefault(point.at, point) for point in whole] == whole
+        world.pass_time(seconds=180)
+    apart = {later - earlier for earlier, later in pairwise(sorted(told))}
+    assert apart == {whole[1].at - whole[0].at}, "each drawing had points of its own"
+    assert len(told) > 4 and any(point.error_rate for point in told.values())

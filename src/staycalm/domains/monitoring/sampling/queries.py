@@ -188,7 +188,11 @@ def points(tx: ReadTx, placement: Placement, window_s: float) -> list[Signals]:
 
 
 def course(tx: ReadTx, placement: Placement, since: datetime, until: datetime) -> list[Signals]:
-    """Return at most some 120 points from `since` to `until`, oldest first, from the rows that suit the span."""
+    """Return at most 120 points from `since` to `until`, oldest first, from the rows that suit the span.
+
+    Points lie on multiples of their distance since 1970, so that the same stretch of time is told alike whenever
+    it is asked for; only the last one may stand for less, up to `until`.
+    """
     span_s = max(5.0, (until - since).total_seconds())
     age_s = (tx.now - since).total_seconds()
     if max(span_s, age_s) <= FINE_WINDOW_S:
@@ -199,19 +203,24 @@ def course(tx: ReadTx, placement: Placement, since: datetime, until: datetime) -
         counted, used, least_s = hours, usage_hours, 3600.0
     wanted_s = max(least_s, span_s / POINTS)
     step_s = float(next((step for step in STEPS_S if step >= wanted_s), STEPS_S[-1]))
-    many = max(1, math.ceil(span_s / step_s - 1e-6))
-    end = _floor(until, least_s)
-    start = end - timedelta(seconds=step_s * many)
+    start = _floor(since, step_s)
+    end = max(_floor(until, least_s), start + timedelta(seconds=least_s))
+    many = math.ceil((end - start).total_seconds() / step_s - 1e-6)
+    if many > POINTS:  # the oldest began before `since`
+        start, many = start + timedelta(seconds=step_s), POINTS
     counts_in: list[list[Counts]] = [[] for _ in range(many)]
     usage_in: list[list[Usage]] = [[] for _ in range(many)]
     for each in counts_between(tx, placement, start, end, table=counted):
         counts_in[_index(each.at, start, step_s, many)].append(each)
     for one in usage_between(tx, placement, start, end, table=used):
         usage_in[_index(one.at, start, step_s, many)].append(one)
-    return [
-        golden_signals(counts_in[i], usage_in[i], now=start + timedelta(seconds=step_s * (i + 1)), window_s=step_s)
-        for i in range(many)
-    ]
+    found = []
+    for i in range(many):
+        begin = start + timedelta(seconds=step_s * i)
+        now = min(begin + timedelta(seconds=step_s), end)
+        window_s = (now - begin).total_seconds()
+        found.append(golden_signals(counts_in[i], usage_in[i], now=now, window_s=window_s))
+    return found
 
 
 def _floor(moment: datetime, step_s: float) -> datetime:
